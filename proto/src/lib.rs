@@ -1,0 +1,15 @@
+//! The wire contracts: `tufd.v1` as served by the daemon, and the part of the SPIFFE Workload API that it uses.
+#![allow(missing_docs, clippy::all)]
+
+/// The daemon's services: `Verifier`, `Trust` and `Admin`.
+pub mod v1 {
+    tonic::include_proto!("tufd.v1");
+}
+
+/// `SpiffeWorkloadAPI.FetchX509Bundles` (SPIFFE Workload API, section 5.2.2).
+pub mod workload {
+    tonic::include_proto!("_");
+}
+
+/// The descriptors of every `.proto` file here, for reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
