@@ -13,7 +13,8 @@ const STICKY: u32 = 0o1000;
 /// Who may own what leads to the configuration or to the socket.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Owners {
-    other: u32,
+    /// Besides root.
+    other: Option<u32>,
 }
 
 /// A directory that only `Owners` can change the way to, held open, and the name of something in it.
@@ -41,24 +42,25 @@ pub(crate) enum PlaceError {
 impl Owners {
     /// root and the user that this process runs as, who controls it anyway. Under containerd both are root.
     pub(crate) fn of_config() -> Self {
-        Self { other: geteuid().as_raw() }
+        Self { other: Some(geteuid().as_raw()) }
     }
 
-    /// root and the daemon's user.
-    pub(crate) fn of_socket(daemon: u32) -> Self {
+    /// root and the daemon's user, if there is such a user.
+    pub(crate) fn of_socket(daemon: Option<u32>) -> Self {
         Self { other: daemon }
     }
 
     pub(crate) fn hold(self, uid: u32) -> bool {
-        uid == 0 || uid == self.other
+        uid == 0 || Some(uid) == self.other
     }
 }
 
 impl std::fmt::Display for Owners {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.other {
-            0 => write!(f, "root"),
-            other => write!(f, "root or uid {other}"),
+            Some(0) => write!(f, "root"),
+            None => write!(f, "root (daemon_user is not in /etc/passwd)"),
+            Some(other) => write!(f, "root or uid {other}"),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) enum SocketError {
 
 /// Connects to tufd, and to nobody else: only root and the daemon can have put the socket there, and the peer of
 /// this very connection is one of them.
-pub(crate) async fn connect(path: &Path, daemon: u32) -> Result<UnixStream, SocketError> {
+pub(crate) async fn connect(path: &Path, daemon: Option<u32>) -> Result<UnixStream, SocketError> {
     let owners = Owners::of_socket(daemon);
     Place::find(path, owners)?.check_socket(path)?;
     let failed = |source| SocketError::Connect { path: path.to_owned(), source };

@@ -1,5 +1,3 @@
-use std::io;
-
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -17,28 +15,22 @@ pub(crate) enum User {
 
 #[derive(Debug, Error)]
 pub(crate) enum UserError {
-    #[error("no user `{name}` in {PASSWD}; name another one, or a uid")]
-    Unknown { name: String },
-    #[error("cannot read {PASSWD}")]
-    Passwd(#[source] io::Error),
     #[error("uid {OVERFLOW_UID} stands for every user that the kernel cannot map")]
     Overflow,
 }
 
 impl User {
-    /// A static program has no NSS, so that users of LDAP and the like must be given by uid.
-    pub(crate) fn uid(&self) -> Result<u32, UserError> {
+    /// `None` where there is no such user, so that only root is believed.
+    ///
+    /// A static program has no NSS: users of LDAP and the like must be given by uid.
+    pub(crate) fn uid(&self) -> Result<Option<u32>, UserError> {
         let uid = match self {
-            Self::Uid(uid) => *uid,
-            Self::Name(name) => match name.parse() {
-                Ok(uid) => uid,
-                Err(_) => {
-                    let passwd = std::fs::read(PASSWD).map_err(UserError::Passwd)?;
-                    find(&passwd, name).ok_or_else(|| UserError::Unknown { name: name.clone() })?
-                }
-            },
+            Self::Uid(uid) => Some(*uid),
+            Self::Name(name) => {
+                name.parse().ok().or_else(|| find(&std::fs::read(PASSWD).unwrap_or_default(), name))
+            }
         };
-        if uid == OVERFLOW_UID { Err(UserError::Overflow) } else { Ok(uid) }
+        if uid == Some(OVERFLOW_UID) { Err(UserError::Overflow) } else { Ok(uid) }
     }
 }
 
@@ -70,11 +62,9 @@ mod tests {
     fn the_overflow_uid_is_nobody_in_particular() {
         assert!(matches!(User::Uid(65534).uid(), Err(UserError::Overflow)));
         assert!(matches!(User::Name("65534".into()).uid(), Err(UserError::Overflow)));
-        assert!(matches!(
-            User::Name("nobody".into()).uid(),
-            Err(UserError::Overflow | UserError::Unknown { .. })
-        ));
-        assert_eq!(User::Name("998".into()).uid().unwrap(), 998);
-        assert_eq!(User::Name("root".into()).uid().unwrap(), 0);
+        assert!(matches!(User::Name("nobody".into()).uid(), Err(UserError::Overflow) | Ok(None)));
+        assert_eq!(User::Name("998".into()).uid().unwrap(), Some(998));
+        assert_eq!(User::Name("root".into()).uid().unwrap(), Some(0));
+        assert_eq!(User::Name("no:such".into()).uid().unwrap(), None);
     }
 }
