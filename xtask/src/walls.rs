@@ -1,18 +1,20 @@
-//! Who may depend on what: the walls between the rooms, checked over `cargo metadata`.
+//! Who may depend on what: the walls between the rooms, checked over what each `Cargo.toml` declares
+//! (`cargo metadata`) and over what is compiled for this machine (`cargo tree`, since the graph in
+//! `cargo metadata` follows weak features and names crates that nobody compiles).
 //!
 //! A dev-dependency is looser: a test may play the other side, so it may be on any room of ours
 //! and on tonic. It may not bring sled or reqwest into another room, and `proto` has none.
 
-mod graph;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
 
-use self::graph::{Kind, Metadata, Package};
-use crate::shell::{cargo, command, output, root};
+use crate::shell::{cargo, output, root};
 
 /// Which rooms a room may be built from; `None` is any.
 const ROOMS: [(&str, Option<&[&str]>); 9] = [
@@ -76,16 +78,55 @@ const RESERVED: [Reserved; 4] = [
 /// Never compiled anywhere: the tree has one cryptography, aws-lc-rs, and no OpenSSL.
 const BANNED: [&str; 3] = ["ring", "openssl", "openssl-sys"];
 
+/// What cargo says of the workspace.
+struct Workspace {
+    /// Packages of the workspace, as declared.
+    members: Vec<Package>,
+    /// Names of the crates that the rules of trust are compiled from.
+    rules: Vec<String>,
+    /// Names of all crates that are compiled, for builds and tests too.
+    all: Vec<String>,
+}
+
+/// `cargo metadata --no-deps`.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    dependencies: Vec<Dependency>,
+}
+
+/// A dependency by the package's real name.
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    /// cargo writes a normal dependency's kind as null.
+    kind: Option<Kind>,
+}
+
+#[derive(PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Dev,
+    Build,
+}
+
 /// Checks this workspace as it is built for the machine at hand.
 pub(crate) fn check() -> Result<()> {
-    let rustc = output(command("rustc").arg("-vV"))?;
-    let host = rustc
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .context("rustc names no host")?;
-    let arguments = ["metadata", "--format-version", "1", "--locked", "--filter-platform", host];
-    let metadata = Metadata::parse(&output(&mut cargo(&arguments))?)?;
-    let mut breaches = breaches(&metadata);
+    let metadata =
+        output(&mut cargo(&["metadata", "--format-version", "1", "--locked", "--no-deps"]))?;
+    let metadata: Metadata =
+        serde_json::from_str(&metadata).context("cannot read what cargo metadata printed")?;
+    let workspace = Workspace {
+        members: metadata.packages,
+        rules: compiled(&["--package", RULES, "--edges", "normal"])?,
+        all: compiled(&["--workspace", "--edges", "normal,build,dev"])?,
+    };
+    let mut breaches = breaches(&workspace);
     breaches.extend(code_in_proto(&fs::read_to_string(root().join("proto/src/lib.rs"))?));
     for breach in &breaches {
         eprintln!("walls: {breach}");
@@ -94,28 +135,37 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
-/// Every breach found in a metadata document, as a sentence each.
-fn breaches(metadata: &Metadata) -> Vec<String> {
+/// Names of what `cargo tree` shows, features and platform considered.
+fn compiled(what: &[&str]) -> Result<Vec<String>> {
+    let mut tree = cargo(&["tree", "--locked", "--prefix", "none", "--format", "{p}"]);
+    let printed = output(tree.args(what))?;
+    let names: BTreeSet<&str> = printed.lines().filter_map(|line| line.split(' ').next()).collect();
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
+/// Every breach found, as a sentence each.
+fn breaches(workspace: &Workspace) -> Vec<String> {
     let mut found = Vec::new();
-    for member in metadata.members() {
-        found.extend(wrong_rooms(metadata, member));
+    for member in &workspace.members {
+        found.extend(wrong_rooms(workspace, member));
         found.extend(wrong_use(member));
     }
-    found.extend(rules(metadata));
-    found.extend(banned(metadata));
+    found.extend(rules(workspace));
+    let banned = workspace.all.iter().filter(|name| BANNED.contains(&name.as_str()));
+    found.extend(banned.map(|name| format!("{name} is compiled")));
     found
 }
 
-fn wrong_rooms(metadata: &Metadata, member: &Package) -> Vec<String> {
+fn wrong_rooms(workspace: &Workspace, member: &Package) -> Vec<String> {
     let Some((_, allowed)) = ROOMS.iter().find(|(room, _)| *room == member.name) else {
         return vec![format!("{} has no row in the table of rooms", member.name)];
     };
-    let ours = |name: &str| metadata.members().any(|other| other.name == name);
+    let ours = |name: &str| workspace.members.iter().any(|other| other.name == name);
     let mut found = Vec::new();
     for dependency in member.dependencies.iter().filter(|dependency| ours(&dependency.name)) {
         let fine = match dependency.kind {
-            Kind::Dev => member.name != "tufd-proto",
-            Kind::Normal | Kind::Build => {
+            Some(Kind::Dev) => member.name != "tufd-proto",
+            Some(Kind::Build) | None => {
                 allowed.is_none_or(|rooms| rooms.contains(&dependency.name.as_str()))
             }
         };
@@ -135,7 +185,8 @@ fn wrong_use(member: &Package) -> Vec<String> {
         let Some(reserved) = RESERVED.iter().find(|reserved| family(reserved.name)) else {
             continue;
         };
-        let test = dependency.kind == Kind::Dev && reserved.tests_elsewhere == Elsewhere::Allowed;
+        let test =
+            dependency.kind == Some(Kind::Dev) && reserved.tests_elsewhere == Elsewhere::Allowed;
         if !test && !reserved.rooms.contains(&member.name.as_str()) {
             found.push(format!("{} may not use {}", member.name, dependency.name));
         }
@@ -143,30 +194,24 @@ fn wrong_use(member: &Package) -> Vec<String> {
     found
 }
 
-fn rules(metadata: &Metadata) -> Vec<String> {
-    let Some(rules) = metadata.members().find(|member| member.name == RULES) else {
+fn rules(workspace: &Workspace) -> Vec<String> {
+    let Some(rules) = workspace.members.iter().find(|member| member.name == RULES) else {
         return vec![format!("there is no {RULES}")];
     };
     let mut found = Vec::new();
-    for dependency in rules.dependencies.iter().filter(|dependency| dependency.kind != Kind::Dev) {
-        if dependency.kind == Kind::Build || !RULES_MAY_USE.contains(&dependency.name.as_str()) {
+    for dependency in &rules.dependencies {
+        let fine = match dependency.kind {
+            Some(Kind::Dev) => true,
+            Some(Kind::Build) => false,
+            None => RULES_MAY_USE.contains(&dependency.name.as_str()),
+        };
+        if !fine {
             found.push(format!("{RULES} may not depend on {}", dependency.name));
         }
     }
-    let reached = metadata.reached(&[&rules.id], &[Kind::Normal]);
-    for package in
-        reached.into_iter().filter(|package| RULES_NEVER_REACH.contains(&package.name.as_str()))
-    {
-        found.push(format!("{RULES} reaches {} through its dependencies", package.name));
-    }
+    let reached = workspace.rules.iter().filter(|name| RULES_NEVER_REACH.contains(&name.as_str()));
+    found.extend(reached.map(|name| format!("{RULES} reaches {name} through its dependencies")));
     found
-}
-
-fn banned(metadata: &Metadata) -> Vec<String> {
-    let members: Vec<&str> = metadata.members().map(|member| member.id.as_str()).collect();
-    let reached = metadata.reached(&members, &[Kind::Normal, Kind::Build, Kind::Dev]);
-    let banned = reached.into_iter().filter(|package| BANNED.contains(&package.name.as_str()));
-    banned.map(|package| format!("{} {} is compiled", package.name, package.version)).collect()
 }
 
 /// `proto` holds modules that include generated code, and constants.
