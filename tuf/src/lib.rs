@@ -3,3 +3,6 @@
 pub mod hash;
 pub mod json;
 pub mod key;
+pub mod metadata;
+pub mod refusal;
+pub mod verified;

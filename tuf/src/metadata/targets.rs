@@ -1,0 +1,171 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp as Time;
+use serde::Deserialize;
+
+use super::{Head, KeyTable, Pattern, Role, RoleKeys, RoleKeysJson, RoleName, Signed, Version, field, shape};
+use crate::hash::{Hashes, Sha256};
+use crate::json::{JsonError, Node, from_node};
+
+/// Targets metadata (TUF 4.5): what the role vouches for, and to whom it delegates.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    version: Version,
+    expires: Time,
+    targets: BTreeMap<String, Target>,
+    delegations: Vec<Delegation>,
+}
+
+/// A target: one digest of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Bytes of the blob.
+    pub length: u64,
+    /// Hashes of the blob.
+    pub hashes: Hashes,
+}
+
+/// A delegation to another role (TUF 4.5, "delegations").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegation {
+    /// The role.
+    pub name: RoleName,
+    /// Who signs it.
+    pub keys: RoleKeys,
+    /// Which targets it may speak of.
+    pub scope: Scope,
+    /// What follows when it knows nothing of a target in its scope.
+    pub after: After,
+}
+
+/// Whether the search goes on after a delegation whose scope holds the target (TUF 5.6.7.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It ends there.
+    Terminate,
+    /// It goes on with the next delegation.
+    Continue,
+}
+
+/// Which target paths a delegation covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Shell patterns, segment by segment.
+    Paths(Vec<Pattern>),
+    /// Prefixes of the SHA-256 of the path in hexadecimal.
+    HashPrefixes(Vec<String>),
+}
+
+impl Scope {
+    /// Whether the target path is covered.
+    #[must_use]
+    pub fn covers(&self, path: &str) -> bool {
+        match self {
+            Self::Paths(patterns) => patterns.iter().any(|pattern| pattern.matches(path)),
+            Self::HashPrefixes(prefixes) => {
+                let hash = Sha256::of(path.as_bytes()).to_string();
+                prefixes.iter().any(|prefix| hash.starts_with(prefix))
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct TargetJson {
+    length: u64,
+    hashes: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct DelegationJson {
+    name: RoleName,
+    #[serde(flatten)]
+    keys: RoleKeysJson,
+    #[serde(default)]
+    terminating: bool,
+    #[serde(default)]
+    paths: Option<Vec<String>>,
+    #[serde(default)]
+    path_hash_prefixes: Option<Vec<String>>,
+}
+
+/// More delegations in one role are refused.
+const DELEGATIONS_MAX: usize = 32_768;
+
+impl Role for Targets {
+    const TYPE: &'static str = "targets";
+    const BYTES_MAX: usize = 5_000_000;
+
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    fn expires(&self) -> Time {
+        self.expires
+    }
+
+    fn read(Signed(signed): Signed<'_, '_>) -> Result<Self, JsonError> {
+        let (version, expires) = Head::read::<Self>(signed)?;
+        let targets = field(signed, "targets")?.entries().map(|(path, target)| read_target(path, target));
+        let targets = targets.collect::<Result<_, _>>()?;
+        let delegations = signed.get("delegations").map(read_delegations).transpose()?.unwrap_or_default();
+        Ok(Self { version, expires, targets, delegations })
+    }
+}
+
+impl Targets {
+    /// What the role says of a path.
+    #[must_use]
+    pub fn target(&self, path: &str) -> Option<&Target> {
+        self.targets.get(path)
+    }
+
+    /// Its delegations in order of appearance.
+    #[must_use]
+    pub fn delegations(&self) -> &[Delegation] {
+        &self.delegations
+    }
+}
+
+fn read_target(path: Node<'_, '_>, target: Node<'_, '_>) -> Result<(String, Target), JsonError> {
+    let path = path.string().into_owned();
+    let TargetJson { length, hashes } = from_node(target)?;
+    let hashes = Hashes::from_map(hashes.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+    Ok((path, Target { length, hashes: hashes.map_err(|e| shape(e.to_string()))? }))
+}
+
+fn read_delegations(delegations: Node<'_, '_>) -> Result<Vec<Delegation>, JsonError> {
+    // A format that is not understood must not read as "delegates to nobody".
+    if delegations.get("succinct_roles").is_some() {
+        return Err(shape("succinct_roles (TAP 15) are not supported yet".into()));
+    }
+    let keys = KeyTable::read(field(delegations, "keys")?)?;
+    let mut names = BTreeSet::new();
+    let mut read = Vec::new();
+    for role in field(delegations, "roles")?.children() {
+        let delegation = read_delegation(&keys, role)?;
+        if !names.insert(delegation.name.clone()) {
+            return Err(shape(format!("role {:?} is delegated to twice", delegation.name.as_str())));
+        }
+        if read.len() >= DELEGATIONS_MAX {
+            return Err(shape(format!("more than {DELEGATIONS_MAX} delegations")));
+        }
+        read.push(delegation);
+    }
+    Ok(read)
+}
+
+fn read_delegation(keys: &KeyTable, role: Node<'_, '_>) -> Result<Delegation, JsonError> {
+    let json: DelegationJson = from_node(role)?;
+    if json.name.is_top_level() || json.name.as_str().is_empty() {
+        return Err(shape(format!("role {:?} cannot be delegated to", json.name.as_str())));
+    }
+    let scope = match (json.paths, json.path_hash_prefixes) {
+        (Some(_), Some(_)) => return Err(shape(format!("role {:?} has two kinds of scope", json.name.as_str()))),
+        (Some(paths), None) => Scope::Paths(paths.iter().map(|path| Pattern::new(path)).collect()),
+        (None, Some(prefixes)) => Scope::HashPrefixes(prefixes),
+        (None, None) => Scope::Paths(Vec::new()),
+    };
+    let after = if json.terminating { After::Terminate } else { After::Continue };
+    Ok(Delegation { name: json.name, keys: keys.role(json.keys)?, scope, after })
+}

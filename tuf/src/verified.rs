@@ -1,0 +1,211 @@
+//! From bytes to verified metadata: the only place where a signature is counted, and the only one that can make a
+//! [`Verified`].
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::hash::Sha256;
+use crate::json::{Document, Node, from_node};
+use crate::key::Fingerprint;
+use crate::metadata::{FileMeta, KeyId, Role, RoleKeys, RoleName, Root, Signed, field, shape};
+use crate::refusal::Refusal;
+
+/// Bytes of a file that claims to be of role `R`: within its size limit, and nothing more is known.
+#[derive(Debug, Clone)]
+pub struct Raw<R> {
+    name: RoleName,
+    bytes: Arc<[u8]>,
+    role: PhantomData<fn() -> R>,
+}
+
+/// Metadata whose signatures met the threshold of whoever delegates to it. Read from the very bytes that were signed.
+#[derive(Debug, Clone)]
+pub struct Verified<R> {
+    name: RoleName,
+    bytes: Arc<[u8]>,
+    hash: Sha256,
+    signed: R,
+    signers: BTreeSet<Fingerprint>,
+}
+
+/// More signatures on one file are refused.
+pub const SIGNATURES_MAX: usize = 256;
+
+impl<R: Role> Raw<R> {
+    /// Takes bytes of a top-level role.
+    ///
+    /// # Errors
+    /// [`Refusal::TooBig`]
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Result<Self, Refusal> {
+        Self::named(RoleName::new(R::TYPE), bytes)
+    }
+
+    /// Takes bytes of a role of that name.
+    ///
+    /// # Errors
+    /// [`Refusal::TooBig`]
+    pub fn named(name: RoleName, bytes: impl Into<Arc<[u8]>>) -> Result<Self, Refusal> {
+        let bytes = bytes.into();
+        if bytes.len() > R::BYTES_MAX {
+            return Err(Refusal::TooBig { role: name, limit: R::BYTES_MAX });
+        }
+        Ok(Self { name, bytes, role: PhantomData })
+    }
+
+    /// Checks length and hashes as another file lists them (TUF 5.5.2, 5.6.2), before anything is parsed.
+    ///
+    /// # Errors
+    /// [`Refusal::LengthMismatch`], [`Refusal::HashMismatch`]
+    pub fn matching(self, meta: &FileMeta) -> Result<Self, Refusal> {
+        // "length" is an upper bound in the specification, an equality for every repository; only longer is refused.
+        if meta.length.is_some_and(|length| self.bytes.len() as u64 > length) {
+            let limit = meta.length.unwrap_or_default();
+            return Err(Refusal::LengthMismatch { role: self.name, found: self.bytes.len() as u64, limit });
+        }
+        if meta.hashes.as_ref().is_some_and(|hashes| !hashes.match_bytes(&self.bytes)) {
+            return Err(Refusal::HashMismatch { role: self.name });
+        }
+        Ok(self)
+    }
+
+    /// Checks the signatures against the keys and threshold of the delegating role (TUF 5.4.2, 5.5.3, 5.6.3).
+    ///
+    /// # Errors
+    /// [`Refusal`]
+    pub fn verify(self, keys: &RoleKeys) -> Result<Verified<R>, Refusal> {
+        self.open()?.by(keys)
+    }
+
+    fn open(self) -> Result<Opened<R>, Refusal> {
+        let Self { name, bytes, role: _ } = self;
+        let refused = |source| Refusal::Malformed { role: name.clone(), source };
+        let document = Document::parse(&bytes).map_err(refused)?;
+        let signatures = read_signatures(document.root(), &name)?;
+        let node = field(document.root(), "signed").map_err(refused)?;
+        let signed = R::read(Signed(node)).map_err(refused)?;
+        let message = node.canonical();
+        Ok(Opened { name, bytes, message, signatures, signed })
+    }
+}
+
+impl Raw<Root> {
+    /// Checks a root against its own root role (TUF 5.2, 5.3.4).
+    ///
+    /// # Errors
+    /// [`Refusal`]
+    pub(crate) fn verify_by_itself(self) -> Result<Verified<Root>, Refusal> {
+        let opened = self.open()?;
+        let keys = opened.signed.root().clone();
+        opened.by(&keys)
+    }
+
+    /// Checks a root against its predecessor's root role and its own (TUF 5.3.4). Returns it with the signers among
+    /// the predecessor's keys.
+    ///
+    /// # Errors
+    /// [`Refusal`]
+    pub(crate) fn verify_after(
+        self,
+        predecessor: &RoleKeys,
+    ) -> Result<(Verified<Root>, BTreeSet<Fingerprint>), Refusal> {
+        let opened = self.open()?;
+        let signers = verify_threshold(&opened, predecessor)?;
+        let keys = opened.signed.root().clone();
+        Ok((opened.by(&keys)?, signers))
+    }
+}
+
+impl<R> Verified<R> {
+    /// The role's name.
+    #[must_use]
+    pub fn name(&self) -> &RoleName {
+        &self.name
+    }
+
+    /// The file as it came.
+    #[must_use]
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// SHA-256 of the file.
+    #[must_use]
+    pub fn hash(&self) -> Sha256 {
+        self.hash
+    }
+
+    /// The distinct keys whose signatures counted.
+    #[must_use]
+    pub fn signers(&self) -> &BTreeSet<Fingerprint> {
+        &self.signers
+    }
+}
+
+impl<R> std::ops::Deref for Verified<R> {
+    type Target = R;
+
+    fn deref(&self) -> &R {
+        &self.signed
+    }
+}
+
+/// A parsed file whose signatures nobody has looked at yet.
+struct Opened<R> {
+    name: RoleName,
+    bytes: Arc<[u8]>,
+    /// Canonical form of `signed`.
+    message: Vec<u8>,
+    signatures: Vec<(KeyId, Vec<u8>)>,
+    signed: R,
+}
+
+impl<R> Opened<R> {
+    fn by(self, keys: &RoleKeys) -> Result<Verified<R>, Refusal> {
+        let signers = verify_threshold(&self, keys)?;
+        let Self { name, bytes, message: _, signatures: _, signed } = self;
+        Ok(Verified { name, hash: Sha256::of(&bytes), bytes, signed, signers })
+    }
+}
+
+/// Counts distinct public keys of the role whose signatures are valid. The only counting of signatures there is.
+fn verify_threshold<R>(opened: &Opened<R>, keys: &RoleKeys) -> Result<BTreeSet<Fingerprint>, Refusal> {
+    let signers: BTreeSet<Fingerprint> = opened
+        .signatures
+        .iter()
+        .filter_map(|(id, signature)| {
+            let key = keys.get(id)?;
+            key.verifies(&opened.message, signature).then(|| key.public().fingerprint())
+        })
+        .collect();
+    if keys.threshold().is_met_by(signers.len()) {
+        return Ok(signers);
+    }
+    Err(Refusal::TooFewSignatures { role: opened.name.clone(), found: signers.len(), needed: keys.threshold() })
+}
+
+#[derive(Deserialize)]
+struct SignatureJson {
+    keyid: KeyId,
+    sig: String,
+}
+
+/// Reads `signatures`. A keyid that stands twice refuses the file; one whose `sig` is no hexadecimal counts for nothing.
+fn read_signatures(root: Node<'_, '_>, role: &RoleName) -> Result<Vec<(KeyId, Vec<u8>)>, Refusal> {
+    let malformed = |source| Refusal::Malformed { role: role.clone(), source };
+    let mut seen = BTreeSet::new();
+    let mut read = Vec::new();
+    for node in field(root, "signatures").map_err(malformed)?.children() {
+        let SignatureJson { keyid, sig } = from_node(node).map_err(malformed)?;
+        if !seen.insert(keyid.clone()) {
+            return Err(Refusal::DuplicateSignature { role: role.clone(), keyid });
+        }
+        if seen.len() > SIGNATURES_MAX {
+            return Err(malformed(shape(format!("more than {SIGNATURES_MAX} signatures"))));
+        }
+        read.push((keyid, hex::decode(sig).unwrap_or_default()));
+    }
+    Ok(read)
+}
