@@ -5,6 +5,7 @@
 pub mod config;
 pub mod ctl;
 pub mod fetch;
+pub mod peer;
 pub mod serve;
 pub mod store;
 pub mod workload_api;

@@ -1,1 +1,4 @@
 //! Being built.
+
+pub mod accept;
+pub mod socket;
