@@ -7,13 +7,14 @@
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let one = Threshold::try_from(1)?;
 //! let expires = "2030-01-01T00:00:00Z".parse()?;
 //! let key = SigningKey::generate(KeyKind::Ed25519)?;
 //! let held: &[_] = &[key.public_key().clone()];
 //! let signers: &[&dyn Signer] = &[&key];
 //!
 //! // One key for all roles, for the sake of brevity.
-//! let root = Root::new(Version::FIRST, expires, [(held, Threshold::ONE); 4]);
+//! let root = Root::new(Version::FIRST, expires, [(held, one); 4]);
 //! let mut targets = Targets::new(Version::FIRST, expires);
 //! let manifest = Descriptor::new(&format!("sha256:{}", "ab".repeat(32)), 1024)?;
 //! targets.targets = Image::tagged("registry.acme.example/web", "1.0", manifest, [])?.targets();
@@ -47,6 +48,10 @@ pub use image::{Descriptor, Image, ImageError};
 pub use key::{KeyError, KeyKind, Signer, SigningKey};
 pub use public_key::{KeyId, PublicKey};
 pub use repository::{Issue, PublishError, Release, Repository};
-pub use role::{Delegations, Root, Search, TargetFile, Targets, Threshold, TimestampRole, Version};
+pub use role::{Delegations, Root, Search, TargetFile, Targets, TimestampRole};
 pub use sign::{SignError, Signed};
+pub use tufd_tuf::metadata::{Threshold, Version};
 pub use wrapper::{AnchorBundle, TrustDomain, WrapError};
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use tufd_tuf::metadata::Version;
 
 use crate::key::Signer;
-use crate::role::{MetaFile, Snapshot, TimestampRole, Version};
+use crate::role::{MetaFile, Snapshot, TimestampRole};
 use crate::sign::{SignError, Signed};
 
 /// The signed roots and targets roles that are to be published together.

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tufd_tuf::hash::Sha256;
+use tufd_tuf::metadata::Version;
 
 use crate::key::{KeyError, Signer};
 use crate::public_key::{KeyId, PublicKey};
-use crate::role::{Role, Version};
+use crate::role::Role;
 
 /// A metadata file: a role and its signatures so far (TUF 4.2).
 ///
@@ -173,7 +174,7 @@ impl Signed {
     /// [`SignError::NoVersion`].
     pub fn version(&self) -> Result<Version, SignError> {
         let number = self.signed.get("version").and_then(Value::as_u64);
-        number.and_then(Version::new).ok_or(SignError::NoVersion)
+        number.and_then(|number| number.try_into().ok()).ok_or(SignError::NoVersion)
     }
 
     /// What is signed.

@@ -11,9 +11,9 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType,
     SubjectPublicKeyInfo, date_time_ymd,
 };
+use tufd_tuf::metadata::Version;
 
 use crate::public_key::PublicKey;
-use crate::role::Version;
 
 /// A SPIFFE trust domain's name: lower-case letters, digits, `.`, `-` and `_`, at most 255.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,10 +8,10 @@ mod targets;
 mod timestamp;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+use tufd_tuf::metadata::{Threshold, Version};
 
 use crate::public_key::{KeyId, PublicKey, TufKey};
 
@@ -22,64 +22,6 @@ pub use timestamp::TimestampRole;
 
 /// The specification that the metadata follows.
 pub const SPEC_VERSION: &str = "1.0.34";
-
-/// The version of a metadata file, from 1 up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Version(u64);
-
-impl Version {
-    /// The first version, 1.
-    pub const FIRST: Self = Self(1);
-
-    /// A version, unless `number` is 0.
-    pub const fn new(number: u64) -> Option<Self> {
-        match number {
-            0 => None,
-            number => Some(Self(number)),
-        }
-    }
-
-    /// The version as a number.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-
-    /// The version after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(out)
-    }
-}
-
-/// How many keys of a role must sign, from 1 up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
-pub struct Threshold(NonZeroU32);
-
-impl Threshold {
-    /// One signature is enough.
-    pub const ONE: Self = Self(NonZeroU32::MIN);
-
-    /// A threshold, unless `number` is 0.
-    pub const fn new(number: u32) -> Option<Self> {
-        match NonZeroU32::new(number) {
-            Some(number) => Some(Self(number)),
-            None => None,
-        }
-    }
-
-    /// The threshold as a number.
-    pub const fn get(self) -> u32 {
-        self.0.get()
-    }
-}
 
 /// The keys that may sign for a role and how many must.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use tufd_tuf::hash::Sha256;
+use tufd_tuf::metadata::Version;
 
-use super::{Role, SPEC_VERSION, Version, whole_seconds};
+use super::{Role, SPEC_VERSION, whole_seconds};
 
 /// The snapshot role (TUF 4.4).
 #[derive(Debug, Clone, Serialize)]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use tufd_tuf::hash::Sha256;
+use tufd_tuf::metadata::{Threshold, Version};
 
-use super::{Role, RoleKeys, SPEC_VERSION, Threshold, Version, enter, whole_seconds};
+use super::{Role, RoleKeys, SPEC_VERSION, enter, whole_seconds};
 use crate::public_key::{KeyId, PublicKey, TufKey};
 
 /// The top-level or a delegated targets role (TUF 4.5).

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tufd_tuf::metadata::Version;
 
-use super::{MetaFile, Role, SPEC_VERSION, Version, whole_seconds};
+use super::{MetaFile, Role, SPEC_VERSION, whole_seconds};
 
 /// The timestamp role (TUF 4.6); named so because a [`Timestamp`] is a time.
 #[derive(Debug, Clone, Serialize)]
