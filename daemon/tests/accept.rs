@@ -13,8 +13,9 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_stream::StreamExt;
-use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tower::service_fn;
@@ -194,19 +195,26 @@ async fn accept_listener_closes_when_the_server_lets_go() {
     assert!(released.await.is_err(), "dropped with the listener");
 }
 
-/// A health service behind the real loop on a real socket.
+/// A health service behind the real loop on a real socket; a caller of another uid than ours gets an error.
 async fn serve(policy: AcceptPolicy) -> (tempfile::TempDir, SocketName, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().canonicalize().unwrap().join("tufd.sock");
     let (listener, name) = bind(&path, SocketMode(0o660)).unwrap();
     let (_, health) = tonic_health::server::health_reporter();
-    let routes = Routes::new(health);
-    tokio::spawn(
-        server_limits(REQUEST_DEADLINE)
-            .add_routes(routes)
-            .serve_with_incoming(incoming(listener, policy)),
-    );
+    let service = InterceptedService::new(health, |request: Request<()>| {
+        let peer = request.extensions().get::<Peer>().copied();
+        match peer {
+            Some(Peer { uid, pid: Some(_), .. }) if uid == own_uid() => Ok(request),
+            _ => Err(Status::internal(format!("{peer:?}"))),
+        }
+    });
+    let server = server_limits(REQUEST_DEADLINE).add_service(service);
+    tokio::spawn(server.serve_with_incoming(incoming(listener, policy)));
     (dir, name, path)
+}
+
+fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 async fn connect(path: PathBuf) -> Result<Channel, tonic::transport::Error> {
@@ -217,20 +225,20 @@ async fn connect(path: PathBuf) -> Result<Channel, tonic::transport::Error> {
     Endpoint::from_static("http://localhost").connect_with_connector(connector).await
 }
 
-async fn check(channel: Channel) -> Result<(), tonic::Status> {
+async fn check(channel: Channel) -> Result<(), Status> {
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.map(|_| ())
 }
 
 #[tokio::test]
 async fn accept_calls_reach_a_service_that_sees_its_caller() {
-    let own = rustix::process::geteuid().as_raw();
+    let own = own_uid();
     let (_dir, _name, path) = serve(allowing(&[own])).await;
     check(connect(path).await.unwrap()).await.unwrap();
 }
 
 #[tokio::test]
 async fn accept_own_uid_off_the_list_is_refused_on_a_real_socket() {
-    let stranger = rustix::process::geteuid().as_raw() + 1;
+    let stranger = own_uid() + 1;
     let (_dir, _name, path) = serve(allowing(&[stranger])).await;
     let mut client = UnixStream::connect(&path).await.unwrap();
     assert_eq!(rest_of(&mut client).await, b"");
@@ -238,8 +246,15 @@ async fn accept_own_uid_off_the_list_is_refused_on_a_real_socket() {
 
 #[tokio::test]
 async fn accept_silent_flood_does_not_keep_others_out() {
-    let own = rustix::process::geteuid().as_raw();
-    let policy = AcceptPolicy { per_uid: 4, total: 8, reserved_for_root: 0, ..allowing(&[own]) };
+    let own = own_uid();
+    let preface_deadline = Duration::from_secs(1);
+    let policy = AcceptPolicy {
+        per_uid: 4,
+        total: 4,
+        reserved_for_root: 0,
+        preface_deadline,
+        ..allowing(&[own])
+    };
     let (_dir, _name, path) = serve(policy).await;
     let mut flood = Vec::new();
     for _ in 0..4 {
