@@ -1,2 +1,4 @@
-//! Being built.
-fn main() {}
+//! The operator's command on a node.
+fn main() -> std::process::ExitCode {
+    tufd::ctl::main()
+}
