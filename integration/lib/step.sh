@@ -1,0 +1,114 @@
+# A suite's run directory, its steps, and the end of everything that it started.
+
+begin_suite() {
+    RUN=$(mktemp -d /tmp/tufd-XXXXXX) # short: a socket's path has at most 107 bytes
+    mkdir "$RUN/log"
+    step_name=begin began=$EPOCHREALTIME
+    trap 'echo "  failed at ${BASH_SOURCE[0]#"$integration"/}:$LINENO: $BASH_COMMAND"' ERR
+    trap end_suite EXIT
+}
+
+begin_step() {
+    step_name=$(basename "$1" .sh) began=$EPOCHREALTIME
+    echo "--- $suite/$step_name"
+}
+
+end_step() {
+    echo "PASSED $suite/$step_name $(seconds_since "$began") s"
+}
+
+# Prints what the commands after it prove.
+claim() {
+    echo "  * $*"
+}
+
+end_suite() {
+    local status=$?
+    trap - ERR
+    set +e
+    ((status == 0)) || report_failure
+    stop_all
+    if [[ ${TUFD_KEEP:-} ]]; then echo "  kept $RUN"; else rm -rf "$RUN"; fi
+    exit "$status"
+}
+
+report_failure() {
+    local log later
+    for log in "$RUN"/log/*; do
+        echo "  --- tail of ${log##*/}"
+        tail -n "${TUFD_TAIL:-25}" "$log" | sed 's/^/  | /'
+    done
+    echo "FAILED $suite/$step_name $(seconds_since "$began") s"
+    for later in "$integration/suites/$suite"/[0-9]*.sh; do
+        later=$(basename "$later" .sh)
+        if [[ $later > $step_name ]]; then echo "SKIPPED $suite/$later: $step_name failed"; fi
+    done
+}
+
+seconds_since() {
+    local micros=$((${EPOCHREALTIME/./} - ${1/./}))
+    printf '%d.%02d' $((micros / 1000000)) $((micros % 1000000 / 10000))
+}
+
+# within SECONDS COMMAND…: tries until the command succeeds; prints how long it took.
+within() {
+    local limit=$1 from=$EPOCHREALTIME
+    shift
+    until "$@" >"$RUN/log/within" 2>&1; do
+        if ((${EPOCHREALTIME/./} - ${from/./} > limit * 1000000)); then
+            echo "  not within $limit s: $*"
+            sed 's/^/  | /' "$RUN/log/within"
+            return 1
+        fi
+        sleep 0.05
+    done
+    echo "    after $(seconds_since "$from") s (limit $limit): $*"
+}
+
+# refuse COMMAND…: succeeds where the command fails.
+refuse() {
+    if "$@"; then return 1; fi
+}
+
+# Processes that were started, by name.
+declare -A PROCESS=()
+
+# start NAME COMMAND…: in the background, its output in $RUN/log/NAME.
+start() {
+    local name=$1
+    shift
+    "$@" >>"$RUN/log/$name" 2>&1 </dev/null &
+    PROCESS[$name]=$!
+}
+
+# Stops NAME and waits for its end: asked first, killed after 10 s.
+stop() {
+    local name=$1 pid=${PROCESS[$1]:-} from=$EPOCHREALTIME
+    [[ $pid ]] || return 0
+    unset "PROCESS[$name]"
+    kill -CONT "$pid" 2>/dev/null || true
+    kill -TERM "$pid" 2>/dev/null || true
+    while kill -0 "$pid" 2>/dev/null; do
+        if ((${EPOCHREALTIME/./} - ${from/./} > 10000000)); then
+            echo "  $name does not stop: killed"
+            kill -KILL "$pid" 2>/dev/null || true
+            break
+        fi
+        sleep 0.05
+    done
+    wait "$pid" 2>/dev/null || true
+}
+
+stop_all() {
+    local name
+    for name in "${!PROCESS[@]}"; do stop "$name"; done
+}
+
+# As many free TCP ports as asked for.
+free_ports() {
+    python3 - "$1" <<'PYTHON'
+import socket, sys
+sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+print(*(taken.getsockname()[1] for taken in sockets))
+PYTHON
+}

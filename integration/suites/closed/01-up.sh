@@ -1,0 +1,4 @@
+start_parts
+start_tufd
+within 10 expect_allow "$APP" "$APP_DIGEST"
+expect_pull pull_ctr "$APP"

@@ -1,0 +1,6 @@
+claim "a daemon that hangs: the pull is blocked by us, inside containerd's 10 s"
+kill -STOP "${PROCESS[tufd]}"
+expect_blocked_inside 10 pull_ctr "$APP"
+expect_blocked_inside 10 pull_cri "$APP"
+kill -CONT "${PROCESS[tufd]}"
+within 5 expect_allow "$APP" "$APP_DIGEST"

@@ -1,0 +1,4 @@
+PERIOD=5m
+start_parts
+start_tufd
+within 10 expect_allow "$APP" "$APP_DIGEST"
