@@ -1,5 +1,7 @@
 //! The state directory against damage, other versions, other daemons and hostile names.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -480,12 +482,21 @@ fn cache_damage_that_comes_back_does_not_fill_the_disk() {
 }
 
 #[test]
+fn cache_in_use_is_not_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let held = open_cache(dir.path());
+    held.put(&[(role("a"), b"kept")]).unwrap();
+    Cache::open(&dir.path().join("db")).unwrap_err();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    assert_eq!(held.get(&role("a")).unwrap().unwrap(), b"kept");
+}
+
+#[test]
 fn cache_where_none_can_be_falls_back_to_memory() {
     let dir = tempfile::tempdir().unwrap();
     let held = open_cache(dir.path());
-    fs::write(dir.path().join("file"), b"").unwrap();
-    let store = Cache::open_or_memory(&dir.path().join("file/db"));
+    let store = Cache::open_or_memory(&dir.path().join("db"));
     store.put(&[(role("a"), b"in memory")]).unwrap();
     assert_eq!(store.get(&role("a")).unwrap().unwrap(), b"in memory");
-    drop(held);
+    assert_eq!(held.get(&role("a")).unwrap(), None);
 }

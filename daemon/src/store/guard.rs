@@ -68,7 +68,8 @@ const MAX_QUARANTINED: usize = 3;
 
 /// Opens the database in `dir`, setting aside one that cannot be opened.
 ///
-/// A full or read-only disk says nothing about the database: then it stays where it is and the error comes back.
+/// A full or read-only disk, or a database in use, says nothing about its content: then it stays where it is and the
+/// error comes back.
 pub(super) fn open(dir: &Path) -> Result<(sled::Db, Opened), CacheError> {
     match try_open(dir) {
         Ok(db) => Ok((db, Opened::Clean)),
@@ -144,7 +145,11 @@ fn clear_leftovers(dir: &Path) {
 fn says_nothing_about_content(error: &CacheError) -> bool {
     use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let CacheError::Database { source: sled::Error::Io(error), .. } = error else { return false };
-    matches!(error.kind(), PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
+    let held = error.to_string().contains("could not acquire lock"); // sled gives it no kind of its own
+    held || matches!(
+        error.kind(),
+        PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
+    )
 }
 
 /// Removes the oldest databases set aside, so that damage that comes back cannot fill the disk.

@@ -1,0 +1,95 @@
+//! One source of metadata.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::url::Place;
+use super::{ByteLimit, Failure, FetchError, FileName, Limits, SourceUrl, file, http};
+
+/// A source that can be asked. Cheap to clone; clones share connections.
+#[derive(Clone, Debug)]
+pub struct Source {
+    inner: Arc<Inner>,
+}
+
+/// What a source answered about a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// Its bytes, of which nothing is known but that they are few enough.
+    Found(Vec<u8>),
+    /// The source says that it has no such file (404, 403, no such name). Only all sources together are believed.
+    Absent,
+}
+
+/// Why a source cannot be asked at all.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make an HTTP client for {url}: does the machine have CA certificates?")]
+pub struct OpenError {
+    /// The source.
+    pub url: SourceUrl,
+    /// Why.
+    pub source: reqwest::Error,
+}
+
+#[derive(Debug)]
+struct Inner {
+    url: SourceUrl,
+    limits: Limits,
+    transport: Transport,
+}
+
+#[derive(Debug)]
+enum Transport {
+    Http(reqwest::Client),
+    Directory(PathBuf),
+}
+
+impl Source {
+    /// Readies a source; nothing is sent. For `https://` the platform's CA certificates are loaded, once.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn open(url: SourceUrl, limits: Limits) -> Result<Self, OpenError> {
+        let transport = match url.place() {
+            Place::Directory(path) => Transport::Directory(path.clone()),
+            Place::Https | Place::Http => match http::client(url.place(), &limits) {
+                Ok(client) => Transport::Http(client),
+                Err(source) => return Err(OpenError { url, source }),
+            },
+        };
+        Ok(Self { inner: Arc::new(Inner { url, limits, transport }) })
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &SourceUrl {
+        &self.inner.url
+    }
+
+    /// Its limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// Asks for one file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// When the source neither gave the file nor said that it has none.
+    pub async fn get(&self, file: &FileName, limit: ByteLimit) -> Result<Fetched, FetchError> {
+        let fetched = self.try_get(file, limit).await;
+        fetched.map_err(|failure| FetchError {
+            from: self.inner.url.clone(),
+            file: file.clone(),
+            failure,
+        })
+    }
+
+    async fn try_get(&self, file: &FileName, limit: ByteLimit) -> Result<Fetched, Failure> {
+        let Inner { url, limits, transport } = &*self.inner;
+        match transport {
+            Transport::Http(client) => http::get(client, url.file(file), limit, limits).await,
+            Transport::Directory(dir) => file::get(dir.clone(), file.clone(), limit, limits).await,
+        }
+    }
+}
