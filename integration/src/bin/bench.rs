@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
@@ -78,8 +78,15 @@ struct Throughput {
     empty: f64,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Call {
+    /// Another decision than this one ends the run.
+    Verdict(Decision),
+    Empty,
+}
+
 /// One connection.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Daemon {
     verifier: VerifierClient<Channel>,
     health: HealthClient<Channel>,
@@ -92,9 +99,13 @@ fn main() -> Result<()> {
         arguments.calls >= BLOCKS && arguments.runs > 0,
         "--calls is at least {BLOCKS}, --runs at least 1"
     );
-    let (mut pairs, decision) =
+    let (pair, decision) =
         Builder::new_current_thread().enable_all().build()?.block_on(verdicts(&arguments))?;
-    let throughput = throughput(&Builder::new_multi_thread().enable_all().build()?, &arguments)?;
+    let throughput = Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(throughput(&arguments, decision))?;
+    let mut pairs = vec![pair];
     if let Some(plugin) = &arguments.plugin {
         pairs.push(programs(plugin, &arguments, decision)?);
     }
@@ -106,58 +117,44 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-async fn verdicts(arguments: &Arguments) -> Result<(Vec<Pair>, Decision)> {
+async fn verdicts(arguments: &Arguments) -> Result<(Pair, Decision)> {
     let mut daemon = Daemon::connect(arguments).await?;
-    let decision = daemon.verdict().await?;
+    let decision = daemon.decision().await?;
     let block = arguments.calls / BLOCKS;
-    daemon.block(block, decision).await?; // warm-up
     let (mut sample, mut floor) = (Sample::default(), Sample::default());
-    for _ in 0..BLOCKS {
-        let (verdicts, empty) = daemon.block(block, decision).await?;
-        sample.0.extend(verdicts.0);
-        floor.0.extend(empty.0);
+    for turn in 0..=BLOCKS {
+        let verdicts = daemon.block(block, Call::Verdict(decision)).await?;
+        let empty = daemon.block(block, Call::Empty).await?;
+        // The first turn is warm-up.
+        if turn > 0 {
+            sample.0.extend(verdicts);
+            floor.0.extend(empty);
+        }
     }
-    Ok((vec![Pair { name: "verdict", floor_name: "empty call", sample, floor }], decision))
+    Ok((Pair { name: "verdict", floor_name: "empty call", sample, floor }, decision))
 }
 
-fn throughput(runtime: &Runtime, arguments: &Arguments) -> Result<Throughput> {
-    let calls = arguments.calls / CONNECTIONS;
-    runtime.block_on(async {
-        let mut daemons = Vec::new();
-        for _ in 0..CONNECTIONS {
-            let mut daemon = Daemon::connect(arguments).await?;
-            daemon.verdict().await?;
-            daemons.push(daemon);
-        }
-        let empty = rate(&daemons, calls, |mut daemon| async move { daemon.empty().await }).await?;
-        let verdicts =
-            rate(&daemons, calls, |mut daemon| async move { daemon.verdict().await.map(drop) })
-                .await?;
-        Ok(Throughput { verdicts, empty })
-    })
+async fn throughput(arguments: &Arguments, decision: Decision) -> Result<Throughput> {
+    let empty = rate(arguments, Call::Empty).await?;
+    Ok(Throughput { empty, verdicts: rate(arguments, Call::Verdict(decision)).await? })
 }
 
 /// Calls a second, one after the other on each connection.
-async fn rate<F>(
-    daemons: &[Daemon],
-    calls: usize,
-    call: impl Fn(Daemon) -> F + Copy + Send + 'static,
-) -> Result<f64>
-where
-    F: Future<Output = Result<()>> + Send,
-{
+async fn rate(arguments: &Arguments, call: Call) -> Result<f64> {
+    let calls = arguments.calls / CONNECTIONS;
+    let mut daemons = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut daemon = Daemon::connect(arguments).await?;
+        daemon.call(call).await?;
+        daemons.push(daemon);
+    }
     let start = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
-    for daemon in daemons.iter().cloned() {
-        tasks.spawn(async move {
-            for _ in 0..calls {
-                call(daemon.clone()).await?;
-            }
-            Ok(())
-        });
+    for mut daemon in daemons {
+        tasks.spawn(async move { daemon.block(calls, call).await });
     }
-    tasks.join_all().await.into_iter().collect::<Result<()>>()?;
-    Ok((daemons.len() * calls) as f64 / start.elapsed().as_secs_f64())
+    let done = tasks.join_all().await.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(done.iter().map(Vec::len).sum::<usize>() as f64 / start.elapsed().as_secs_f64())
 }
 
 /// Exec to exit, in turns; the first ten of each are warm-up.
@@ -220,7 +217,7 @@ impl Daemon {
         })
     }
 
-    async fn verdict(&mut self) -> Result<Decision> {
+    async fn decision(&mut self) -> Result<Decision> {
         let verdict = self
             .verifier
             .verify_image(self.request.clone())
@@ -230,35 +227,30 @@ impl Daemon {
         Ok(Decision::try_from(verdict.decision)?)
     }
 
-    async fn empty(&mut self) -> Result<()> {
-        self.health
-            .check(HealthCheckRequest::default())
-            .await
-            .context("grpc.health.v1 does not answer")?;
+    async fn call(&mut self, call: Call) -> Result<()> {
+        match call {
+            Call::Verdict(before) => {
+                let found = self.decision().await?;
+                let (before_name, name) = (before.as_str_name(), found.as_str_name());
+                ensure!(found == before, "the verdict changed from {before_name} to {name}");
+            }
+            Call::Empty => {
+                let request = HealthCheckRequest::default();
+                self.health.check(request).await.context("grpc.health.v1 does not answer")?;
+            }
+        }
         Ok(())
     }
 
-    /// As many verdicts, then as many empty calls, each timed. Another decision than before ends it.
-    async fn block(&mut self, calls: usize, decision: Decision) -> Result<(Sample, Sample)> {
-        let (mut verdicts, mut empty) = (Sample::default(), Sample::default());
+    /// One call after the other, each timed.
+    async fn block(&mut self, calls: usize, call: Call) -> Result<Vec<Duration>> {
+        let mut took = Vec::with_capacity(calls);
         for _ in 0..calls {
             let start = Instant::now();
-            let found = self.verdict().await?;
-            verdicts.0.push(start.elapsed());
-            if found != decision {
-                bail!(
-                    "the verdict changed from {} to {}",
-                    decision.as_str_name(),
-                    found.as_str_name()
-                );
-            }
+            self.call(call).await?;
+            took.push(start.elapsed());
         }
-        for _ in 0..calls {
-            let start = Instant::now();
-            self.empty().await?;
-            empty.0.push(start.elapsed());
-        }
-        Ok((verdicts, empty))
+        Ok(took)
     }
 }
 
@@ -269,12 +261,6 @@ impl Sample {
         sorted.sort_unstable();
         let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
         sorted.get(rank).map_or(f64::NAN, |found| found.as_secs_f64() * 1e6)
-    }
-}
-
-impl Throughput {
-    fn ratio(&self) -> f64 {
-        self.verdicts / self.empty
     }
 }
 
@@ -289,7 +275,7 @@ fn as_json(pairs: &[Pair], throughput: &Throughput, decision: Decision) -> Value
     json!({
         "decision": decision.as_str_name(), "pairs": pairs.collect::<Vec<_>>(),
         "throughput": { "connections": CONNECTIONS, "verdicts_per_s": throughput.verdicts,
-            "empty_calls_per_s": throughput.empty, "ratio": throughput.ratio() },
+            "empty_calls_per_s": throughput.empty, "ratio": throughput.verdicts / throughput.empty },
     })
 }
 
@@ -318,7 +304,7 @@ fn as_table(pairs: &[Pair], throughput: &Throughput, decision: Decision) -> Stri
         format!("verdicts beside empty calls over {CONNECTIONS} connections"),
         format!("{:.0}/s", throughput.verdicts),
         format!("{:.0}/s", throughput.empty),
-        format!("{:.2}", throughput.ratio()),
+        format!("{:.2}", throughput.verdicts / throughput.empty),
     ]);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
