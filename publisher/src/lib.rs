@@ -20,10 +20,11 @@
 //! targets.targets = Image::tagged("registry.acme.example/web", "1.0", manifest, [])?.targets();
 //!
 //! let issue = Issue { version: Version::FIRST, expires, signers };
-//! let repository = Release::new()
+//! let release = Release::new()
 //!     .root(&Signed::new(&root, signers)?)?
-//!     .targets("targets", &Signed::new(&targets, signers)?)?
-//!     .issue(issue, issue)?;
+//!     .targets("targets", &Signed::new(&targets, signers)?)?;
+//! let snapshot = release.snapshot(issue)?;
+//! let repository = release.finish(&snapshot, issue)?;
 //! # let directory = tempfile::tempdir()?;
 //! # let directory = directory.path();
 //! repository.write_to(directory)?;
@@ -47,7 +48,7 @@ pub mod wrapper;
 pub use image::{Descriptor, Image, ImageError};
 pub use key::{KeyError, KeyKind, Signer, SigningKey};
 pub use public_key::{KeyId, PublicKey};
-pub use repository::{Issue, PublishError, Release, Repository};
+pub use repository::{Issue, PublishError, Release, Repository, versioned};
 pub use role::{Delegations, Root, Search, TargetFile, Targets, TimestampRole};
 pub use sign::{SignError, Signed};
 pub use tufd_tuf::metadata::{Threshold, Version};

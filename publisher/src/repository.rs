@@ -101,25 +101,21 @@ impl Release {
         Ok(self)
     }
 
-    /// Issues the snapshot of what was added, and the timestamp of that snapshot.
+    /// Signs a snapshot of the targets roles that were added.
     ///
     /// # Errors
     /// [`PublishError::Role`] when a key fails.
-    pub fn issue(
-        self,
-        snapshot: Issue<'_>,
-        timestamp: Issue<'_>,
-    ) -> Result<Repository, PublishError> {
-        let role = Snapshot::new(snapshot.version, snapshot.expires, self.meta.clone());
-        let signed = Signed::new(&role, snapshot.signers).map_err(failed("snapshot"))?;
-        self.renew(&signed, timestamp)
+    pub fn snapshot(&self, issue: Issue<'_>) -> Result<Signed, PublishError> {
+        let role = Snapshot::new(issue.version, issue.expires, self.meta.clone());
+        Signed::new(&role, issue.signers).map_err(failed("snapshot"))
     }
 
-    /// Keeps a snapshot that lists what was added, and issues a new timestamp of it.
+    /// Signs a timestamp of `snapshot`, a new one or, when only the timestamp is due, the one that
+    /// was published last.
     ///
     /// # Errors
     /// [`PublishError::Role`] when a key fails or the snapshot is no metadata file.
-    pub fn renew(
+    pub fn finish(
         mut self,
         snapshot: &Signed,
         timestamp: Issue<'_>,

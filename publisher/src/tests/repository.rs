@@ -35,7 +35,7 @@ fn release(team_version: Version) -> Repository {
         .root(&Signed::new(&root(), &[key()]).unwrap())
         .and_then(|release| release.targets("targets", &sign(&targets)))
         .and_then(|release| release.targets(TEAM, &sign(&team)))
-        .and_then(|release| release.issue(issue, issue))
+        .and_then(|release| release.clone().finish(&release.snapshot(issue)?, issue))
         .unwrap()
 }
 
