@@ -47,13 +47,16 @@ class Organisation:
 
     # Keys
 
-    def signer(self, name: str) -> CryptoSigner:
+    def private(self, name: str):
         """The key NAME, made first where `name` is NAME:KIND."""
         name, _, kind = name.partition(":")
         path = self.keys / f"{name}.pem"
         if kind:
             path.write_bytes(KINDS[kind]().private_bytes)
-        return CryptoSigner(serialization.load_pem_private_key(path.read_bytes(), None))
+        return serialization.load_pem_private_key(path.read_bytes(), None)
+
+    def signer(self, name: str) -> CryptoSigner:
+        return CryptoSigner(self.private(name))
 
     # Files
 
@@ -153,7 +156,7 @@ def rescind(org: Organisation, args: argparse.Namespace) -> None:
 
 def new_keys(org: Organisation, args: argparse.Namespace) -> None:
     for name in args.keys:
-        org.signer(name)
+        org.private(name)
 
 
 def rotate_root(org: Organisation, args: argparse.Namespace) -> None:
@@ -183,7 +186,7 @@ def bundle(org: Organisation, args: argparse.Namespace) -> None:
     """Certificates that wrap public keys, signed by a key that is thrown away."""
     for name in args.keys:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = x509.CertificateBuilder(subject, subject, org.signer(name)._private_key.public_key())
+        builder = x509.CertificateBuilder(subject, subject, org.private(name).public_key())
         builder = builder.serial_number(x509.random_serial_number())
         builder = builder.not_valid_before(now()).not_valid_after(now() + datetime.timedelta(days=3650))
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -37,7 +37,17 @@ stop_spire() {
 # bundle_set KEY…: these root keys, and no others, are the bundle of the TUF domain.
 bundle_set() {
     org bundle "$@" >"$RUN/bundle.pem"
-    spire_server bundle set -id "spiffe://$TUF_DOMAIN" -path "$RUN/bundle.pem" >/dev/null
+    bundle_set_file "$RUN/bundle.pem"
+}
+
+# bundle_set_file PEM
+bundle_set_file() {
+    spire_server bundle set -id "spiffe://$TUF_DOMAIN" -path "$1" >/dev/null
+}
+
+bundle_set_empty() {
+    echo '{"keys": []}' >"$RUN/bundle.json"
+    spire_server bundle set -id "spiffe://$TUF_DOMAIN" -format spiffe -path "$RUN/bundle.json" >/dev/null
 }
 
 # Takes the whole domain away from the daemon's entry.

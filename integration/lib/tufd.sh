@@ -2,6 +2,10 @@
 
 repository=$(dirname "$integration")
 
+tufd() {
+    "$repository/target/release/tufd" "$@"
+}
+
 # What differs between suites; a suite sets it before it writes the configuration.
 PERIOD=5m EPOCH=1 WITHDRAW_AFTER=60s
 
@@ -78,26 +82,30 @@ expect_deny() {
 
 # field NAME JSON: a string of a document's top level.
 field() {
-    python3 -c 'import json, sys; print(json.loads(sys.argv[2])[sys.argv[1]])' "$1" "$2"
+    python3 -c 'import json, sys; print(json.loads(sys.argv[2]).get(sys.argv[1]))' "$1" "$2"
 }
 
-# trust_field EXPRESSION: of the node's only trust, as Python reads it.
-trust_field() {
-    local state
-    state=$(tufctl trust -o json)
-    python3 -c 'import json, sys; trust = json.loads(sys.argv[1])["trusts"][0]; print(eval(sys.argv[2]))' "$state" "$1"
+# expect_trust EXPRESSION VALUE: of the node's only trust, as Python reads it.
+expect_trust() {
+    local state found
+    state=$(tufctl trust -o json) || return 1
+    found=$(python3 -c 'import json, sys; trust = json.loads(sys.argv[1])["trusts"][0]; print(eval(sys.argv[2]))' "$state" "$1")
+    [[ $found == "$2" ]] || {
+        echo "  $1 is $found, not $2: $state"
+        return 1
+    }
 }
 
 expect_root_version() {
-    [[ $(trust_field 'trust["root"]["version"]') == "$1" ]]
+    expect_trust 'trust["root"]["version"]' "$1"
 }
 
 expect_anchor_keys() {
-    [[ $(trust_field 'len(trust["anchor"]["keys"])') == "$1" ]]
+    expect_trust 'len(trust["anchor"]["keys"])' "$1"
 }
 
 expect_anchor_state() {
-    [[ $(trust_field 'trust["anchor"]["state"]') == "$1" ]]
+    expect_trust 'trust["anchor"]["state"]' "$1"
 }
 
 # ask_always REF DIGEST: in the background, without a pause, until expect_always_allowed.

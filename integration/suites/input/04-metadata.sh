@@ -1,0 +1,30 @@
+claim "junk in the place of each file: refreshes fail, the old chain goes on answering"
+metadata=$RUN/org/www/metadata
+for file in timestamp.json 2.root.json; do
+    for junk in empty random braces deep huge; do
+        offer "$file" "$junk"
+    done
+done
+
+claim "a newer timestamp whose snapshot or targets file is junk or missing"
+cp -r "$metadata" "$RUN/before"
+make_image "$REGISTRY/payments/next:v1" next
+sign_image payments "$REGISTRY/payments/next:v1"
+for file in "$(newest snapshot)" "$(newest payments)"; do
+    for junk in empty random braces deep huge missing; do
+        offer "$file" "$junk"
+    done
+done
+
+claim "older files served again"
+mv "$metadata" "$RUN/after"
+mv "$RUN/before" "$metadata"
+tufctl refresh || true
+expect_allow "$APP" "$APP_DIGEST"
+
+claim "the good files are taken afterwards: nothing was lost"
+mv "$metadata" "$RUN/before"
+mv "$RUN/after" "$metadata"
+tufctl refresh
+expect_allow "$APP" "$APP_DIGEST"
+expect_allow "$REGISTRY/payments/next:v1" "$(digest "$REGISTRY/payments/next:v1")"
