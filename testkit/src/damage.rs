@@ -4,6 +4,8 @@
 //! The later ones take the [`Org`], too: they sign what they write and list it, as whoever holds
 //! the keys can do.
 
+#![expect(clippy::indexing_slicing, reason = "indexing a JSON value that we wrote ourselves")]
+
 use serde_json::{Value, json};
 use tufd_tuf::hash::Sha256;
 use tufpub::{KeyKind, Signed, Version, versioned};

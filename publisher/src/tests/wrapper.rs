@@ -23,9 +23,9 @@ fn keys() -> Vec<PublicKey> {
 
 fn uris(certificate: &X509Certificate<'_>) -> Vec<String> {
     let names = certificate.subject_alternative_name().unwrap().unwrap();
-    let uri = |name: &GeneralName<'_>| match name {
-        GeneralName::URI(uri) => (*uri).to_owned(),
-        other => panic!("not a URI: {other}"),
+    let uri = |name: &GeneralName<'_>| {
+        let GeneralName::URI(uri) = name else { panic!("not a URI: {name}") };
+        (*uri).to_owned()
     };
     names.value.general_names.iter().map(uri).collect()
 }

@@ -130,7 +130,8 @@ fn one_key_under_two_ids_signs_twice() {
     damage::one_key_under_two_ids(&mut files, &org, "timestamp");
     let (root, timestamp) = (files.json("1.root.json"), files.json("timestamp.json"));
     let role = &root["signed"]["roles"]["timestamp"];
-    let (first, second) = (role["keyids"][0].as_str().unwrap(), role["keyids"][1].as_str().unwrap());
+    let (first, second) =
+        (role["keyids"][0].as_str().unwrap(), role["keyids"][1].as_str().unwrap());
     assert_ne!(first, second);
     assert_eq!(root["signed"]["keys"][first], root["signed"]["keys"][second]);
     assert_eq!(role["threshold"], 2);

@@ -34,7 +34,8 @@ fn published_root_has_three_kinds_of_keys_and_asks_for_two() {
     let root = files.json("1.root.json");
     let role = &root["signed"]["roles"]["root"];
     assert_eq!(role["threshold"], 2);
-    let kind = |id: &serde_json::Value| root["signed"]["keys"][id.as_str().unwrap()]["keytype"].clone();
+    let kind =
+        |id: &serde_json::Value| root["signed"]["keys"][id.as_str().unwrap()]["keytype"].clone();
     let kinds: Vec<_> = role["keyids"].as_array().unwrap().iter().map(kind).collect();
     assert_eq!(kinds, ["ed25519", "ecdsa", "rsa"]);
 }
