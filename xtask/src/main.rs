@@ -29,7 +29,7 @@ Environment:
   TUFD_KEEP=1        keep the run directories of the suites";
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "The project's own commands", after_help = EXAMPLES)]
+#[command(bin_name = "cargo xtask", about = "The project's own commands", after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Task,

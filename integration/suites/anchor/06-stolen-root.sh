@@ -2,6 +2,7 @@ claim "a root signed by a stolen quorum carries the node away"
 org steal --keys root-3 root-4
 tufctl refresh
 expect_root_version 4
+expect_allow "$APP" "$APP_DIGEST"
 claim "withdrawing the stolen keys stops it within 8 s"
 org new-keys root-6:rsa root-7:ed25519
 bundle_set root-5 root-6 root-7

@@ -5,6 +5,7 @@ within 5 test -S "$RUN/i/tufd.sock"
 verifier_config "$RUN/i/tufd.sock"
 expect_blocked_inside 2 pull_ctr "$APP"
 expect_blocked_inside 2 pull_cri "$APP"
+grep -q 65534 "$RUN/log/pull" # the peer's uid: the path is root's throughout
 stop impostor
 
 claim "root's socket, in another user's directory: not believed"

@@ -16,15 +16,17 @@ for file in "$(newest snapshot)" "$(newest payments)"; do
     done
 done
 
-claim "older files served again"
+claim "the good files are taken afterwards: nothing was lost"
+NEXT_DIGEST=$(digest "$REGISTRY/payments/next:v1")
+tufctl refresh
+expect_allow "$REGISTRY/payments/next:v1" "$NEXT_DIGEST"
+
+claim "older files served again are refused, and change nothing"
 mv "$metadata" "$RUN/after"
 mv "$RUN/before" "$metadata"
-tufctl refresh || true
+refuse tufctl refresh
 expect_allow "$APP" "$APP_DIGEST"
-
-claim "the good files are taken afterwards: nothing was lost"
-mv "$metadata" "$RUN/before"
+expect_allow "$REGISTRY/payments/next:v1" "$NEXT_DIGEST"
+rm -r "$metadata"
 mv "$RUN/after" "$metadata"
 tufctl refresh
-expect_allow "$APP" "$APP_DIGEST"
-expect_allow "$REGISTRY/payments/next:v1" "$(digest "$REGISTRY/payments/next:v1")"

@@ -14,6 +14,7 @@ expect_blocked TARGET_NOT_FOUND pull_cri "$REGISTRY/payments/foreign:v1"
 claim "another digest under a signed tag"
 make_image "$REGISTRY/payments/swapped:v1" honest
 sign_image payments "$REGISTRY/payments/swapped:v1"
+tufctl refresh
 make_image "$REGISTRY/payments/swapped:v1" evil
 expect_blocked DIGEST_MISMATCH pull_ctr "$REGISTRY/payments/swapped:v1"
 expect_blocked DIGEST_MISMATCH pull_cri "$REGISTRY/payments/swapped:v1"

@@ -31,7 +31,7 @@ fn walls_hold_for_what_is_allowed() {
         ("tufd-tuf", "testkit", Some("dev")),
         ("testkit", "tokio", None),
         ("tufd-proto", "tonic-prost-build", Some("build")),
-        ("tufd-integration", "tonic", Some("dev")),
+        ("tufd-examples", "tonic", Some("dev")),
     ];
     assert_eq!(found(&edges), Vec::<String>::new());
 }
