@@ -78,14 +78,17 @@ pub struct Hashes {
 
 impl Hashes {
     /// Reads `{"sha256": "…", …}`; unknown kinds are passed over, but alone they are an error.
-    pub(crate) fn from_map<'a>(map: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, HashError> {
+    pub(crate) fn from_map<'a>(
+        map: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, HashError> {
         let mut hashes = Self { sha256: None, sha512: None };
         let mut unknown = None;
         for (kind, value) in map {
             match kind {
                 "sha256" => hashes.sha256 = Some(value.to_ascii_lowercase().parse()?),
                 "sha512" => {
-                    let refused = || HashError { text: value.chars().take(80).collect(), digits: 128 };
+                    let refused =
+                        || HashError { text: value.chars().take(80).collect(), digits: 128 };
                     let bytes = hex::decode(value).map_err(|_| refused())?;
                     hashes.sha512 = Some((bytes.len() == 64).then_some(bytes).ok_or_else(refused)?);
                 }
@@ -93,7 +96,10 @@ impl Hashes {
             }
         }
         if hashes.sha256.is_none() && hashes.sha512.is_none() {
-            return Err(HashError { text: unknown.unwrap_or_default().chars().take(80).collect(), digits: 64 });
+            return Err(HashError {
+                text: unknown.unwrap_or_default().chars().take(80).collect(),
+                digits: 64,
+            });
         }
         Ok(hashes)
     }

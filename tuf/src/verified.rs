@@ -63,7 +63,11 @@ impl<R: Role> Raw<R> {
         // "length" is an upper bound in the specification, an equality for every repository; only longer is refused.
         if meta.length.is_some_and(|length| self.bytes.len() as u64 > length) {
             let limit = meta.length.unwrap_or_default();
-            return Err(Refusal::LengthMismatch { role: self.name, found: self.bytes.len() as u64, limit });
+            return Err(Refusal::LengthMismatch {
+                role: self.name,
+                found: self.bytes.len() as u64,
+                limit,
+            });
         }
         if meta.hashes.as_ref().is_some_and(|hashes| !hashes.match_bytes(&self.bytes)) {
             return Err(Refusal::HashMismatch { role: self.name });
@@ -171,7 +175,10 @@ impl<R> Opened<R> {
 }
 
 /// Counts distinct public keys of the role whose signatures are valid. The only counting of signatures there is.
-fn verify_threshold<R>(opened: &Opened<R>, keys: &RoleKeys) -> Result<BTreeSet<Fingerprint>, Refusal> {
+fn verify_threshold<R>(
+    opened: &Opened<R>,
+    keys: &RoleKeys,
+) -> Result<BTreeSet<Fingerprint>, Refusal> {
     let signers: BTreeSet<Fingerprint> = opened
         .signatures
         .iter()
@@ -183,7 +190,11 @@ fn verify_threshold<R>(opened: &Opened<R>, keys: &RoleKeys) -> Result<BTreeSet<F
     if keys.threshold().is_met_by(signers.len()) {
         return Ok(signers);
     }
-    Err(Refusal::TooFewSignatures { role: opened.name.clone(), found: signers.len(), needed: keys.threshold() })
+    Err(Refusal::TooFewSignatures {
+        role: opened.name.clone(),
+        found: signers.len(),
+        needed: keys.threshold(),
+    })
 }
 
 #[derive(Deserialize)]

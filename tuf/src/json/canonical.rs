@@ -21,7 +21,9 @@ impl Node<'_, '_> {
 
     fn write_canonical(self, out: &mut Vec<u8>) {
         match self.kind() {
-            Kind::Null | Kind::True | Kind::False | Kind::Integer => out.extend_from_slice(self.text().as_bytes()),
+            Kind::Null | Kind::True | Kind::False | Kind::Integer => {
+                out.extend_from_slice(self.text().as_bytes())
+            }
             Kind::Plain | Kind::Escaped => write_string(&self.string(), out),
             Kind::Array => write_array(self, out),
             Kind::Object => write_object(self, out),

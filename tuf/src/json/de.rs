@@ -42,7 +42,9 @@ impl<'de> Deserializer<'de> for Node<'_, 'de> {
                 Ok(n) => visitor.visit_u64(n),
                 Err(_) => visitor.visit_i64(self.text().parse().map_err(JsonError::custom)?),
             },
-            Kind::Plain | Kind::Escaped => CowStrDeserializer::new(self.string()).deserialize_any(visitor),
+            Kind::Plain | Kind::Escaped => {
+                CowStrDeserializer::new(self.string()).deserialize_any(visitor)
+            }
             Kind::Array => {
                 let mut elements = SeqDeserializer::new(self.children());
                 let value = visitor.visit_seq(&mut elements)?;
@@ -99,7 +101,9 @@ mod tests {
 
     #[test]
     fn structs_are_read_and_unknown_fields_passed_over() {
-        let document = Document::parse(br#"{"x":{"y":[]},"version":7,"note":null,"meta":{"a\n":[1,-2]}}"#).unwrap();
+        let document =
+            Document::parse(br#"{"x":{"y":[]},"version":7,"note":null,"meta":{"a\n":[1,-2]}}"#)
+                .unwrap();
         let sample: Sample = from_node(document.root()).unwrap();
         let meta = BTreeMap::from([("a\n".to_owned(), vec![1, -2])]);
         assert_eq!(sample, Sample { version: 7, note: None, meta });
@@ -107,7 +111,9 @@ mod tests {
 
     #[test]
     fn wrong_shapes_are_named() {
-        for (text, part) in [(r#"{"version":-1,"meta":{}}"#, "-1"), (r#"{"version":1}"#, "meta"), ("[]", "Sample")] {
+        for (text, part) in
+            [(r#"{"version":-1,"meta":{}}"#, "-1"), (r#"{"version":1}"#, "meta"), ("[]", "Sample")]
+        {
             let document = Document::parse(text.as_bytes()).unwrap();
             let error = from_node::<Sample>(document.root()).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

@@ -48,11 +48,16 @@ impl<'a> Document<'a> {
     /// # Errors
     /// [`JsonError`] with the place of the first fault.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, JsonError> {
-        let text = std::str::from_utf8(bytes).map_err(|e| JsonError::NotUtf8 { at: e.valid_up_to() })?;
+        let text =
+            std::str::from_utf8(bytes).map_err(|e| JsonError::NotUtf8 { at: e.valid_up_to() })?;
         if u32::try_from(text.len()).is_err() {
             return Err(JsonError::TooMany);
         }
-        let mut parser = Parser { text, at: 0, document: Self { text, spans: Vec::with_capacity(text.len() / 24) } };
+        let mut parser = Parser {
+            text,
+            at: 0,
+            document: Self { text, spans: Vec::with_capacity(text.len() / 24) },
+        };
         parser.value(0)?;
         parser.blanks();
         match parser.peek() {
@@ -67,7 +72,12 @@ impl<'a> Document<'a> {
 
     fn node(&self, index: usize) -> Node<'_, 'a> {
         // A document has at least one node, and indices only come from its own spans.
-        let span = self.spans.get(index).copied().unwrap_or(Span { kind: Kind::Null, start: 0, end: 0, next: 0 });
+        let span = self.spans.get(index).copied().unwrap_or(Span {
+            kind: Kind::Null,
+            start: 0,
+            end: 0,
+            next: 0,
+        });
         Node { document: self, span, index }
     }
 }
@@ -192,7 +202,12 @@ impl Parser<'_> {
     }
 
     fn word(&mut self, word: &'static str, kind: Kind) -> Result<(), JsonError> {
-        if !self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
+        if !self
+            .text
+            .as_bytes()
+            .get(self.at..)
+            .is_some_and(|rest| rest.starts_with(word.as_bytes()))
+        {
             return Err(self.expected(word));
         }
         self.at += word.len();
@@ -257,8 +272,13 @@ impl Parser<'_> {
     }
 
     fn hex4(&mut self) -> Result<u32, JsonError> {
-        let digits = self.text.get(self.at..self.at + 4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
-        let code = digits.and_then(|d| u32::from_str_radix(d, 16).ok()).ok_or(self.expected("four hex digits"))?;
+        let digits = self
+            .text
+            .get(self.at..self.at + 4)
+            .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
+        let code = digits
+            .and_then(|d| u32::from_str_radix(d, 16).ok())
+            .ok_or(self.expected("four hex digits"))?;
         self.at += 4;
         Ok(code)
     }
@@ -316,10 +336,13 @@ impl Parser<'_> {
     }
 
     fn refuse_duplicates(&self, index: usize) -> Result<(), JsonError> {
-        let mut keys: Vec<Cow<'_, str>> = self.document.node(index).entries().map(|(k, _)| k.string()).collect();
+        let mut keys: Vec<Cow<'_, str>> =
+            self.document.node(index).entries().map(|(k, _)| k.string()).collect();
         keys.sort_unstable();
         match keys.windows(2).find(|pair| pair.first() == pair.last()) {
-            Some(pair) => Err(JsonError::DuplicateKey { key: pair.first().map(ToString::to_string).unwrap_or_default() }),
+            Some(pair) => Err(JsonError::DuplicateKey {
+                key: pair.first().map(ToString::to_string).unwrap_or_default(),
+            }),
             None => Ok(()),
         }
     }
@@ -349,13 +372,22 @@ fn unescape(text: &str) -> String {
 }
 
 fn unescape_unicode(rest: &mut std::str::Chars<'_>) -> char {
-    let mut hex4 = || rest.by_ref().take(4).filter_map(|c| c.to_digit(16)).fold(0, |code, digit| code * 16 + digit);
+    let mut hex4 = || {
+        rest.by_ref()
+            .take(4)
+            .filter_map(|c| c.to_digit(16))
+            .fold(0, |code, digit| code * 16 + digit)
+    };
     let high = hex4();
     if !(0xD800..=0xDBFF).contains(&high) {
         return char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER);
     }
     rest.by_ref().take(2).for_each(drop);
-    let low = rest.by_ref().take(4).filter_map(|c| c.to_digit(16)).fold(0, |code, digit| code * 16 + digit);
+    let low = rest
+        .by_ref()
+        .take(4)
+        .filter_map(|c| c.to_digit(16))
+        .fold(0, |code, digit| code * 16 + digit);
     let code = 0x10000 + ((high - 0xD800) << 10) + low.saturating_sub(0xDC00);
     char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
@@ -370,7 +402,18 @@ mod tests {
 
     #[test]
     fn numbers_only_integers_in_their_shortest_form() {
-        for bad in ["1.0", "1e2", "-0", "01", "18446744073709551616", "-9223372036854775809", "-", "1-1", "NaN", "+1"] {
+        for bad in [
+            "1.0",
+            "1e2",
+            "-0",
+            "01",
+            "18446744073709551616",
+            "-9223372036854775809",
+            "-",
+            "1-1",
+            "NaN",
+            "+1",
+        ] {
             refused(bad);
         }
         for good in ["0", "-1", "18446744073709551615", "-9223372036854775808"] {
@@ -380,15 +423,40 @@ mod tests {
 
     #[test]
     fn duplicate_keys_refused_also_when_escaped() {
-        assert_eq!(refused(r#"{"role":1,"r\u006fle":2}"#), JsonError::DuplicateKey { key: "role".into() });
-        assert_eq!(refused(r#"[{"a":{"b":1,"b":1}}]"#), JsonError::DuplicateKey { key: "b".into() });
+        assert_eq!(
+            refused(r#"{"role":1,"r\u006fle":2}"#),
+            JsonError::DuplicateKey { key: "role".into() }
+        );
+        assert_eq!(
+            refused(r#"[{"a":{"b":1,"b":1}}]"#),
+            JsonError::DuplicateKey { key: "b".into() }
+        );
     }
 
     #[test]
     fn syntax_faults_refused() {
         let cases = [
-            "", "[", "[1,]", "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}", "{a:1}", "{\"a\":1,}", "tru", "1 1", "\u{feff}1",
-            "\"\n\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\ud800\\u0041\"", "{,}", "]", "\"",
+            "",
+            "[",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{a:1}",
+            "{\"a\":1,}",
+            "tru",
+            "1 1",
+            "\u{feff}1",
+            "\"\n\"",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\ud800\"",
+            "\"\\udc00\\ud800\"",
+            "\"\\ud800\\u0041\"",
+            "{,}",
+            "]",
+            "\"",
         ];
         for bad in cases {
             refused(bad);

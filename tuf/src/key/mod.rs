@@ -8,6 +8,7 @@ use std::sync::Arc;
 use aws_lc_rs::signature::{self as sig, UnparsedPublicKey, VerificationAlgorithm};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use spki::from_info as key_of;
 pub use spki::{KeyError, RSA_BITS_MAX, RSA_BITS_MIN};
 
 use crate::hash::Sha256;
@@ -105,7 +106,8 @@ impl PublicKey {
     /// # Errors
     /// As [`Self::from_spki_der`].
     pub fn from_spki_pem(pem: &str) -> Result<Self, KeyError> {
-        let (label, der) = pem_rfc7468::decode_vec(pem.trim().as_bytes()).map_err(|_| KeyError::NotPem)?;
+        let (label, der) =
+            pem_rfc7468::decode_vec(pem.trim().as_bytes()).map_err(|_| KeyError::NotPem)?;
         if label != "PUBLIC KEY" {
             return Err(KeyError::PemLabel { label: label.to_owned() });
         }
@@ -151,7 +153,13 @@ impl PublicKey {
             (Scheme::EcdsaSha2P256, Algorithm::EcdsaP256) => &sig::ECDSA_P256_SHA256_ASN1,
             (Scheme::EcdsaSha2P384, Algorithm::EcdsaP384) => &sig::ECDSA_P384_SHA384_ASN1,
             (Scheme::RsaPssSha256, Algorithm::Rsa { .. }) => &sig::RSA_PSS_2048_8192_SHA256,
-            (Scheme::Ed25519 | Scheme::EcdsaSha2P256 | Scheme::EcdsaSha2P384 | Scheme::RsaPssSha256, _) => return false,
+            (
+                Scheme::Ed25519
+                | Scheme::EcdsaSha2P256
+                | Scheme::EcdsaSha2P384
+                | Scheme::RsaPssSha256,
+                _,
+            ) => return false,
         };
         UnparsedPublicKey::new(algorithm, &self.raw).verify(message, signature).is_ok()
     }
@@ -201,19 +209,23 @@ impl Key {
     /// # Errors
     /// [`KeyError`]; such a key is passed over by whoever lists it, and counts for nothing.
     pub(crate) fn from_json(json: &KeyJson) -> Result<Self, KeyError> {
-        let unsupported = || KeyError::Unsupported { what: format!("{}/{}", json.keytype, json.scheme) };
+        let unsupported =
+            || KeyError::Unsupported { what: format!("{}/{}", json.keytype, json.scheme) };
         let value = &json.keyval.public;
         let (scheme, public) = match (json.keytype.as_str(), json.scheme.as_str()) {
-            ("ed25519", "ed25519") => {
-                (Scheme::Ed25519, PublicKey::from_ed25519(&hex::decode(value).map_err(|_| KeyError::Malformed)?)?)
-            }
+            ("ed25519", "ed25519") => (
+                Scheme::Ed25519,
+                PublicKey::from_ed25519(&hex::decode(value).map_err(|_| KeyError::Malformed)?)?,
+            ),
             ("ecdsa" | "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256") => {
                 (Scheme::EcdsaSha2P256, PublicKey::from_spki_pem(value)?)
             }
             ("ecdsa" | "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384") => {
                 (Scheme::EcdsaSha2P384, PublicKey::from_spki_pem(value)?)
             }
-            ("rsa", "rsassa-pss-sha256") => (Scheme::RsaPssSha256, PublicKey::from_spki_pem(value)?),
+            ("rsa", "rsassa-pss-sha256") => {
+                (Scheme::RsaPssSha256, PublicKey::from_spki_pem(value)?)
+            }
             _ => return Err(unsupported()),
         };
         match (scheme, public.algorithm) {
@@ -221,9 +233,13 @@ impl Key {
             | (Scheme::EcdsaSha2P256, Algorithm::EcdsaP256)
             | (Scheme::EcdsaSha2P384, Algorithm::EcdsaP384)
             | (Scheme::RsaPssSha256, Algorithm::Rsa { .. }) => Ok(Self { public, scheme }),
-            (Scheme::Ed25519 | Scheme::EcdsaSha2P256 | Scheme::EcdsaSha2P384 | Scheme::RsaPssSha256, _) => {
-                Err(unsupported())
-            }
+            (
+                Scheme::Ed25519
+                | Scheme::EcdsaSha2P256
+                | Scheme::EcdsaSha2P384
+                | Scheme::RsaPssSha256,
+                _,
+            ) => Err(unsupported()),
         }
     }
 

@@ -96,6 +96,9 @@ impl fmt::Display for Version {
 pub struct Threshold(NonZeroU32);
 
 impl Threshold {
+    /// One key is enough.
+    pub const ONE: Self = Self(NonZeroU32::MIN);
+
     /// Whether so many are enough.
     #[must_use]
     pub fn is_met_by(self, count: usize) -> bool {
@@ -227,7 +230,10 @@ impl KeyTable {
         if ids.len() != listed {
             return Err(shape("a keyid is listed twice for one role".into()));
         }
-        let keys = ids.into_iter().filter_map(|id| self.0.get(&id).cloned().map(|key| (id, key))).collect();
+        let keys = ids
+            .into_iter()
+            .filter_map(|id| self.0.get(&id).cloned().map(|key| (id, key)))
+            .collect();
         Ok(RoleKeys { threshold: json.threshold, keys })
     }
 }
@@ -252,12 +258,18 @@ impl Head {
         if head.spec_version.split('.').next() != Some("1") {
             return Err(shape(format!("spec_version {:?} is not 1.x", head.spec_version)));
         }
-        let expires = head.expires.parse().map_err(|_| shape(format!("expires {:?} is no date", head.expires)))?;
+        let expires = head
+            .expires
+            .parse()
+            .map_err(|_| shape(format!("expires {:?} is no date", head.expires)))?;
         Ok((head.version, expires))
     }
 }
 
-pub(crate) fn field<'d, 'a>(node: Node<'d, 'a>, name: &'static str) -> Result<Node<'d, 'a>, JsonError> {
+pub(crate) fn field<'d, 'a>(
+    node: Node<'d, 'a>,
+    name: &'static str,
+) -> Result<Node<'d, 'a>, JsonError> {
     node.get(name).ok_or_else(|| shape(format!("missing field `{name}`")))
 }
 

@@ -12,7 +12,10 @@ enum Piece {
     /// `*`
     Any,
     /// `[…]`: ranges, and whether they are to be avoided (`[!…]`).
-    Class { ranges: Vec<(char, char)>, outside: Outside },
+    Class {
+        ranges: Vec<(char, char)>,
+        outside: Outside,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,14 +28,22 @@ impl Pattern {
     /// Compiles a pattern; every text is one.
     #[must_use]
     pub fn new(pattern: &str) -> Self {
-        Self(pattern.split('/').map(|segment| pieces(&segment.chars().collect::<Vec<_>>())).collect())
+        Self(
+            pattern
+                .split('/')
+                .map(|segment| pieces(&segment.chars().collect::<Vec<_>>()))
+                .collect(),
+        )
     }
 
     /// Whether the whole path fits.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         let mut segments = path.split('/');
-        let fits = self.0.iter().all(|pattern| segments.next().is_some_and(|segment| fits(pattern, segment)));
+        let fits = self
+            .0
+            .iter()
+            .all(|pattern| segments.next().is_some_and(|segment| fits(pattern, segment)));
         fits && segments.next().is_none()
     }
 }
@@ -116,7 +127,8 @@ fn fits_one(piece: &Piece, c: char) -> bool {
         Piece::One => true,
         Piece::Any => false,
         Piece::Class { ranges, outside } => {
-            ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != (*outside == Outside::Matches)
+            ranges.iter().any(|(low, high)| (*low..=*high).contains(&c))
+                != (*outside == Outside::Matches)
         }
     }
 }

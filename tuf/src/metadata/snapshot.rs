@@ -38,8 +38,13 @@ pub(crate) struct FileMetaJson {
 impl FileMetaJson {
     pub(crate) fn read(self) -> Result<FileMeta, JsonError> {
         let Self { version, length, hashes } = self;
-        let hashes = hashes.map(|map| Hashes::from_map(map.iter().map(|(k, v)| (k.as_str(), v.as_str()))));
-        Ok(FileMeta { version, length, hashes: hashes.transpose().map_err(|e| shape(e.to_string()))? })
+        let hashes =
+            hashes.map(|map| Hashes::from_map(map.iter().map(|(k, v)| (k.as_str(), v.as_str()))));
+        Ok(FileMeta {
+            version,
+            length,
+            hashes: hashes.transpose().map_err(|e| shape(e.to_string()))?,
+        })
     }
 }
 
@@ -60,7 +65,9 @@ impl Role for Snapshot {
         let mut roles = BTreeMap::new();
         for (name, meta) in field(signed, "meta")?.entries() {
             let name = name.string();
-            let role = name.strip_suffix(".json").ok_or_else(|| shape(format!("meta {name:?} is no .json")))?;
+            let role = name
+                .strip_suffix(".json")
+                .ok_or_else(|| shape(format!("meta {name:?} is no .json")))?;
             roles.insert(RoleName::new(role), from_node::<FileMetaJson>(meta)?.read()?);
         }
         Ok(Self { version, expires, roles })

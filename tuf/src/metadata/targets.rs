@@ -3,7 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp as Time;
 use serde::Deserialize;
 
-use super::{Head, KeyTable, Pattern, Role, RoleKeys, RoleKeysJson, RoleName, Signed, Version, field, shape};
+use super::{
+    Head, KeyTable, Pattern, Role, RoleKeys, RoleKeysJson, RoleName, Signed, Version, field, shape,
+};
 use crate::hash::{Hashes, Sha256};
 use crate::json::{JsonError, Node, from_node};
 
@@ -106,9 +108,11 @@ impl Role for Targets {
 
     fn read(Signed(signed): Signed<'_, '_>) -> Result<Self, JsonError> {
         let (version, expires) = Head::read::<Self>(signed)?;
-        let targets = field(signed, "targets")?.entries().map(|(path, target)| read_target(path, target));
+        let targets =
+            field(signed, "targets")?.entries().map(|(path, target)| read_target(path, target));
         let targets = targets.collect::<Result<_, _>>()?;
-        let delegations = signed.get("delegations").map(read_delegations).transpose()?.unwrap_or_default();
+        let delegations =
+            signed.get("delegations").map(read_delegations).transpose()?.unwrap_or_default();
         Ok(Self { version, expires, targets, delegations })
     }
 }
@@ -145,7 +149,10 @@ fn read_delegations(delegations: Node<'_, '_>) -> Result<Vec<Delegation>, JsonEr
     for role in field(delegations, "roles")?.children() {
         let delegation = read_delegation(&keys, role)?;
         if !names.insert(delegation.name.clone()) {
-            return Err(shape(format!("role {:?} is delegated to twice", delegation.name.as_str())));
+            return Err(shape(format!(
+                "role {:?} is delegated to twice",
+                delegation.name.as_str()
+            )));
         }
         if read.len() >= DELEGATIONS_MAX {
             return Err(shape(format!("more than {DELEGATIONS_MAX} delegations")));
@@ -161,7 +168,9 @@ fn read_delegation(keys: &KeyTable, role: Node<'_, '_>) -> Result<Delegation, Js
         return Err(shape(format!("role {:?} cannot be delegated to", json.name.as_str())));
     }
     let scope = match (json.paths, json.path_hash_prefixes) {
-        (Some(_), Some(_)) => return Err(shape(format!("role {:?} has two kinds of scope", json.name.as_str()))),
+        (Some(_), Some(_)) => {
+            return Err(shape(format!("role {:?} has two kinds of scope", json.name.as_str())));
+        }
         (Some(paths), None) => Scope::Paths(paths.iter().map(|path| Pattern::new(path)).collect()),
         (None, Some(prefixes)) => Scope::HashPrefixes(prefixes),
         (None, None) => Scope::Paths(Vec::new()),

@@ -1,0 +1,168 @@
+//! Floors: the highest versions that were ever trusted, each with the keys whose signatures set it.
+//!
+//! A floor lapses only when those keys no longer meet the role's threshold under the newest trusted root; that is
+//! TUF's recovery from fast-forward attacks (TUF 5.3.11). Adding a key or changing a threshold lapses nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::Sha256;
+use crate::key::Fingerprint;
+use crate::metadata::{Role, RoleKeys, RoleName, Root, Snapshot, Threshold, Timestamp, Version};
+use crate::refusal::Refusal;
+use crate::verified::Verified;
+
+/// The floors of one chain.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Floors {
+    /// The trusted root.
+    pub root: Option<RootFloor>,
+    timestamp: Option<TimestampFloor>,
+    snapshot: Option<SnapshotFloor>,
+    /// The chain that answers. Only our own copy of it is held against this, never a file of the network.
+    served: Option<Served>,
+}
+
+/// The root that is trusted, exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootFloor {
+    /// Its version.
+    pub version: Version,
+    /// SHA-256 of the file.
+    pub sha256: Sha256,
+    /// Keys of its predecessor's root role that signed it.
+    pub signed_by_predecessor: BTreeSet<Fingerprint>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimestampFloor {
+    version: Version,
+    /// The snapshot version it names.
+    snapshot: Version,
+    set_by: SetBy,
+    /// The snapshot role's keys at that time: when they are replaced, the version it names lapses too.
+    snapshot_keys: SetBy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SnapshotFloor {
+    version: Version,
+    roles: BTreeMap<RoleName, Version>,
+    set_by: SetBy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Served {
+    timestamp: Version,
+    snapshot: Version,
+}
+
+/// Keys that set a floor, and how many of them were needed then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetBy {
+    keys: BTreeSet<Fingerprint>,
+    threshold: Threshold,
+}
+
+impl SetBy {
+    /// Whether the keys could still sign the role. The smaller threshold counts, so that raising it lapses nothing.
+    fn stands(&self, role: &RoleKeys) -> bool {
+        let still = role.fingerprints().intersection(&self.keys).count();
+        self.threshold.min(role.threshold()).is_met_by(still)
+    }
+}
+
+impl Floors {
+    /// Drops what the keys of a new root no longer stand for. To be written down before anything older is accepted.
+    pub(crate) fn lapse(&mut self, root: &Root) {
+        self.timestamp =
+            self.timestamp.take().filter(|floor| floor.set_by.stands(root.timestamp()));
+        self.snapshot = self.snapshot.take().filter(|floor| floor.set_by.stands(root.snapshot()));
+        // A floor under the snapshot's version is one, whichever role wrote it down.
+        if let Some(floor) =
+            self.timestamp.as_mut().filter(|floor| !floor.snapshot_keys.stands(root.snapshot()))
+        {
+            floor.snapshot = Version::FIRST;
+        }
+    }
+
+    /// The floors that our own copy of the chain that answers is held against: what it was, not what was seen since.
+    pub(crate) fn of_served(&self) -> Self {
+        let signed_by_anyone = || SetBy { keys: BTreeSet::new(), threshold: Threshold::ONE };
+        let timestamp = self.served.map(|served| TimestampFloor {
+            version: served.timestamp,
+            snapshot: served.snapshot,
+            set_by: signed_by_anyone(),
+            snapshot_keys: signed_by_anyone(),
+        });
+        Self { root: self.root.clone(), timestamp, snapshot: None, served: self.served }
+    }
+
+    /// TUF 5.4.3: neither the timestamp nor the snapshot it names may be older than what was trusted.
+    pub(crate) fn allow_timestamp(&self, offered: &Verified<Timestamp>) -> Result<(), Refusal> {
+        let Some(floor) = &self.timestamp else { return Ok(()) };
+        not_older(offered.name(), offered.version(), floor.version)?;
+        not_older(&RoleName::new(Snapshot::TYPE), offered.snapshot().version, floor.snapshot)
+    }
+
+    /// TUF 5.5.5: no role may vanish from the snapshot or become older.
+    pub(crate) fn allow_snapshot(&self, offered: &Verified<Snapshot>) -> Result<(), Refusal> {
+        let Some(floor) = &self.snapshot else { return Ok(()) };
+        not_older(offered.name(), offered.version(), floor.version)?;
+        for (role, trusted) in &floor.roles {
+            match offered.role(role) {
+                Some(meta) => not_older(role, meta.version, *trusted)?,
+                None => return Err(Refusal::RoleVanished { role: role.clone() }),
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn raise_timestamp(&mut self, trusted: &Verified<Timestamp>, root: &Root) {
+        self.timestamp = Some(TimestampFloor {
+            version: trusted.version(),
+            snapshot: trusted.snapshot().version,
+            set_by: SetBy {
+                keys: trusted.signers().clone(),
+                threshold: root.timestamp().threshold(),
+            },
+            snapshot_keys: SetBy {
+                keys: root.snapshot().fingerprints(),
+                threshold: root.snapshot().threshold(),
+            },
+        });
+    }
+
+    pub(crate) fn raise_snapshot(&mut self, trusted: &Verified<Snapshot>, root: &Root) {
+        self.snapshot = Some(SnapshotFloor {
+            version: trusted.version(),
+            roles: trusted
+                .roles()
+                .iter()
+                .map(|(name, meta)| (name.clone(), meta.version))
+                .collect(),
+            set_by: SetBy {
+                keys: trusted.signers().clone(),
+                threshold: root.snapshot().threshold(),
+            },
+        });
+    }
+
+    pub(crate) fn serve(&mut self, timestamp: &Timestamp, snapshot: &Snapshot) {
+        self.served = Some(Served { timestamp: timestamp.version(), snapshot: snapshot.version() });
+    }
+}
+
+fn not_older(role: &RoleName, found: Version, trusted: Version) -> Result<(), Refusal> {
+    if found >= trusted {
+        return Ok(());
+    }
+    Err(Refusal::Rollback { role: role.clone(), found, trusted })
+}

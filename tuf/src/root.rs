@@ -1,0 +1,142 @@
+//! The trusted root: entered once under the anchor, then followed along TUF's own chain.
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+
+use crate::anchor::Anchor;
+use crate::floors::RootFloor;
+use crate::key::Fingerprint;
+use crate::metadata::{FileNames, Role, Root, Version};
+use crate::refusal::Refusal;
+use crate::verified::{Raw, Verified};
+
+/// A root that was entered under an anchor, or follows from one that was.
+#[derive(Debug, Clone)]
+pub struct TrustedRoot {
+    root: Verified<Root>,
+    /// Keys of its predecessor's root role that signed it.
+    signed_by_predecessor: BTreeSet<Fingerprint>,
+}
+
+/// Which of today's anchor keys signed a root, and whether that is enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Coverage {
+    /// At least the anchor's threshold.
+    Covered(BTreeSet<Fingerprint>),
+    /// Too few.
+    NotCovered(BTreeSet<Fingerprint>),
+    /// Below the version that the anchor asks for.
+    BelowLeast(Version),
+}
+
+impl TrustedRoot {
+    /// Enters a chain at a root that satisfies its own root role and is covered by the anchor (design 2).
+    ///
+    /// # Errors
+    /// [`Refusal`]; the walk may go on with the next version.
+    pub fn enter(raw: Raw<Root>, version: Version, anchor: &Anchor) -> Result<Self, Refusal> {
+        let root = raw.verify_by_itself()?;
+        expect_version(&root, version)?;
+        let entered = Self { root, signed_by_predecessor: BTreeSet::new() };
+        match entered.coverage(anchor) {
+            Coverage::Covered(_) => Ok(entered),
+            Coverage::NotCovered(keys) => Err(Refusal::NotCovered {
+                version,
+                covering: keys.len(),
+                needed: anchor.threshold(),
+            }),
+            Coverage::BelowLeast(least) => Err(Refusal::BelowLeastRoot { version, least }),
+        }
+    }
+
+    /// Goes on to the next root: exactly N+1, signed by N's and its own threshold (TUF 5.3.4, 5.3.5).
+    ///
+    /// # Errors
+    /// [`Refusal`]; the trusted root stays.
+    pub fn succeed(&self, raw: Raw<Root>) -> Result<Self, Refusal> {
+        let (root, signed_by_predecessor) = raw.verify_after(self.root.root())?;
+        expect_version(&root, self.version().next())?;
+        Ok(Self { root, signed_by_predecessor })
+    }
+
+    /// Takes up again the root that the floor file names, from bytes that anyone may have handed us.
+    ///
+    /// # Errors
+    /// [`Refusal::NotTheTrustedRoot`] for any other bytes.
+    pub fn restore(raw: Raw<Root>, floor: &RootFloor) -> Result<Self, Refusal> {
+        let root = raw.verify_by_itself()?;
+        if root.hash() != floor.sha256 || root.version() != floor.version {
+            return Err(Refusal::NotTheTrustedRoot { version: root.version() });
+        }
+        Ok(Self { root, signed_by_predecessor: floor.signed_by_predecessor.clone() })
+    }
+
+    /// What the floor file keeps of it.
+    #[must_use]
+    pub fn floor(&self) -> RootFloor {
+        RootFloor {
+            version: self.version(),
+            sha256: self.root.hash(),
+            signed_by_predecessor: self.signed_by_predecessor.clone(),
+        }
+    }
+
+    /// Which of the anchor's keys signed it, as keys of its own root role or of its predecessor's.
+    #[must_use]
+    pub fn coverage(&self, anchor: &Anchor) -> Coverage {
+        if let Some(least) = anchor.least_root_version().filter(|least| self.version() < *least) {
+            return Coverage::BelowLeast(least);
+        }
+        let signers = self.root.signers().union(&self.signed_by_predecessor);
+        let covering: BTreeSet<Fingerprint> =
+            signers.filter(|key| anchor.has(key)).copied().collect();
+        if anchor.threshold().is_met_by(covering.len()) {
+            return Coverage::Covered(covering);
+        }
+        Coverage::NotCovered(covering)
+    }
+
+    /// Its version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.root.version()
+    }
+
+    /// How the repository names its files.
+    #[must_use]
+    pub fn file_names(&self) -> FileNames {
+        self.root.file_names()
+    }
+}
+
+impl Deref for TrustedRoot {
+    type Target = Verified<Root>;
+
+    fn deref(&self) -> &Verified<Root> {
+        &self.root
+    }
+}
+
+impl Coverage {
+    /// The anchor keys that signed.
+    #[must_use]
+    pub fn keys(&self) -> Option<&BTreeSet<Fingerprint>> {
+        match self {
+            Self::Covered(keys) | Self::NotCovered(keys) => Some(keys),
+            Self::BelowLeast(_) => None,
+        }
+    }
+
+    /// Whether the root is covered.
+    #[must_use]
+    pub fn is_covered(&self) -> bool {
+        matches!(self, Self::Covered(_))
+    }
+}
+
+fn expect_version(root: &Verified<Root>, expected: Version) -> Result<(), Refusal> {
+    if root.version() == expected {
+        return Ok(());
+    }
+    Err(Refusal::VersionMismatch { role: root.name().clone(), found: root.version(), expected })
+}

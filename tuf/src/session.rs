@@ -1,0 +1,429 @@
+//! The one way from a trusted root to a chain that may answer (TUF 5.3 to 5.6), one type per step.
+//!
+//! A step that succeeds consumes the session and returns the next one; a refusal gives the session back, so a bad copy
+//! from one place is followed by a copy from another through the same gate. Nothing here knows where bytes come from.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use jiff::Timestamp as Time;
+
+use crate::floors::Floors;
+use crate::metadata::{
+    FileMeta, Role, RoleKeys, RoleName, Root, Snapshot, Targets, Timestamp, Version,
+};
+use crate::refusal::Refusal;
+use crate::root::TrustedRoot;
+use crate::trust::{Edge, Trust};
+use crate::verified::{Raw, Verified};
+
+/// More delegated roles are not loaded; what lies behind them answers "unavailable".
+pub const ROLES_MAX: usize = 4_096;
+
+/// One update, or one replay of our own copy, at stage `S`.
+#[derive(Debug)]
+pub struct Session<S> {
+    expiry: Expiry,
+    floors: Floors,
+    root: TrustedRoot,
+    /// What answers now, if all of it still verifies under `root`.
+    held: Option<Arc<Trust>>,
+    stage: S,
+}
+
+/// Looking for newer roots.
+#[derive(Debug)]
+pub struct Rooting(());
+/// The root is the newest there is.
+#[derive(Debug)]
+pub struct AwaitTimestamp(());
+/// The timestamp names the snapshot to get.
+#[derive(Debug)]
+pub struct AwaitSnapshot {
+    timestamp: Verified<Timestamp>,
+}
+/// The snapshot names the version of the top-level targets.
+#[derive(Debug)]
+pub struct AwaitTargets {
+    timestamp: Verified<Timestamp>,
+    snapshot: Verified<Snapshot>,
+}
+/// The top-level roles are complete; delegated ones are loaded.
+#[derive(Debug)]
+pub struct AwaitRoles {
+    trust: Trust,
+    wanted: VecDeque<Wanted>,
+}
+
+/// A delegated role to load.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Who delegates to it, and its name.
+    pub edge: Edge,
+    /// What the snapshot says of its file.
+    pub meta: FileMeta,
+    keys: RoleKeys,
+}
+
+/// A refused step: the session as it was, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct Refused<S> {
+    /// Unchanged.
+    pub session: S,
+    /// Why.
+    pub why: Refusal,
+}
+
+/// Where a timestamp leads.
+#[derive(Debug)]
+pub enum Next {
+    /// To a snapshot.
+    Snapshot(Session<AwaitSnapshot>),
+    /// Nothing is newer than what is held (TUF 5.4.3: an equal version is discarded); roles may still be missing.
+    Roles(Session<AwaitRoles>),
+}
+
+/// At which time expiry is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expiry {
+    /// The fixed start of the update (TUF 5.1).
+    At(Time),
+    /// Not here: our own copy is replayed, and [`Trust::fresh`] looks at each answer's time.
+    WhenAnswering,
+}
+
+impl Expiry {
+    fn check<R: Role>(self, file: &Verified<R>) -> Result<(), Refusal> {
+        match self {
+            Self::At(now) if file.expires() <= now => {
+                Err(Refusal::Expired { role: file.name().clone(), expires: file.expires() })
+            }
+            Self::At(_) | Self::WhenAnswering => Ok(()),
+        }
+    }
+}
+
+type Step<From, To> = Result<Session<To>, Refused<Session<From>>>;
+
+impl Session<Rooting> {
+    /// Starts an update at its fixed time (TUF 5.1, 5.2).
+    #[must_use]
+    pub fn update(root: TrustedRoot, held: Option<Arc<Trust>>, floors: Floors, now: Time) -> Self {
+        Self { expiry: Expiry::At(now), floors, root, held, stage: Rooting(()) }.settled()
+    }
+
+    /// The version to ask for next.
+    #[must_use]
+    pub fn wanted(&self) -> Version {
+        self.root.version().next()
+    }
+
+    /// Takes the next root (TUF 5.3.3 to 5.3.8). It is to be written down before the session goes on.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub fn root(self, bytes: impl Into<Arc<[u8]>>) -> Step<Rooting, Rooting> {
+        match Raw::<Root>::new(bytes).and_then(|raw| self.root.succeed(raw)) {
+            Ok(root) => Ok(Self { root, ..self }.settled()),
+            Err(why) => Err(Refused { session: self, why }),
+        }
+    }
+
+    /// Ends the walk: there is no newer root (TUF 5.3.9 to 5.3.11). The floors are to be written down.
+    ///
+    /// # Errors
+    /// [`Refusal::Expired`]
+    pub fn newest(self) -> Step<Rooting, AwaitTimestamp> {
+        match self.expiry.check(&self.root) {
+            Ok(()) => Ok(self.with(AwaitTimestamp(()))),
+            Err(why) => Err(Refused { session: self, why }),
+        }
+    }
+
+    /// Floors and held chain under the root of this moment.
+    fn settled(mut self) -> Self {
+        self.floors.root = Some(self.root.floor());
+        self.floors.lapse(&self.root);
+        self.held = self.held.take().and_then(|held| held.under(&self.root).ok().map(Arc::new));
+        self
+    }
+}
+
+impl Session<AwaitTimestamp> {
+    /// Starts a replay of our own copy of the chain that answered: through the same gate, but against the versions it
+    /// had, and with expiry left to each answer.
+    #[must_use]
+    pub fn replay(root: TrustedRoot, floors: &Floors) -> Self {
+        let floors = floors.of_served();
+        Self { expiry: Expiry::WhenAnswering, floors, root, held: None, stage: AwaitTimestamp(()) }
+    }
+
+    /// Takes timestamps from several places; the highest version that is in order wins (TUF 5.4). The floors are to be
+    /// written down before the session goes on.
+    ///
+    /// # Errors
+    /// [`Refused`] with the last refusal where none is in order. Refusals beside a good one are of no consequence.
+    pub fn timestamp(
+        self,
+        offers: impl IntoIterator<Item = Arc<[u8]>>,
+    ) -> Result<Next, Refused<Self>> {
+        let (good, bad): (Vec<_>, Vec<_>) =
+            offers.into_iter().map(|bytes| self.check_timestamp(bytes)).partition(Result::is_ok);
+        let best = good.into_iter().flatten().max_by_key(|timestamp| timestamp.version());
+        match (best, bad.into_iter().filter_map(Result::err).next_back()) {
+            (Some(timestamp), _) => Ok(self.go_on(timestamp)),
+            (None, Some(why)) => Err(Refused { session: self, why }),
+            (None, None) => {
+                let why = Refusal::NotInSnapshot { role: RoleName::new(Timestamp::TYPE) };
+                Err(Refused { session: self, why })
+            }
+        }
+    }
+
+    fn check_timestamp(&self, bytes: Arc<[u8]>) -> Result<Verified<Timestamp>, Refusal> {
+        let timestamp = Raw::new(bytes)?.verify(self.root.timestamp())?;
+        self.floors.allow_timestamp(&timestamp)?;
+        self.expiry.check(&timestamp)?;
+        Ok(timestamp)
+    }
+
+    fn go_on(mut self, timestamp: Verified<Timestamp>) -> Next {
+        if let Some(held) = self.held.take() {
+            if held.timestamp().version() >= timestamp.version() {
+                return Next::Roles(self.with_roles(Trust::clone(&held)));
+            }
+            self.held = Some(held);
+        }
+        self.floors.raise_timestamp(&timestamp, &self.root);
+        Next::Snapshot(self.with(AwaitSnapshot { timestamp }))
+    }
+}
+
+impl Session<AwaitSnapshot> {
+    /// What the timestamp says of the snapshot.
+    #[must_use]
+    pub fn wanted(&self) -> &FileMeta {
+        self.stage.timestamp.snapshot()
+    }
+
+    /// Takes the snapshot (TUF 5.5). The floors are to be written down before the session goes on.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub fn snapshot(mut self, bytes: impl Into<Arc<[u8]>>) -> Step<AwaitSnapshot, AwaitTargets> {
+        match self.check_snapshot(bytes.into()) {
+            Ok(snapshot) => {
+                self.floors.raise_snapshot(&snapshot, &self.root);
+                let Self { expiry, floors, root, held, stage: AwaitSnapshot { timestamp } } = self;
+                Ok(Session {
+                    expiry,
+                    floors,
+                    root,
+                    held,
+                    stage: AwaitTargets { timestamp, snapshot },
+                })
+            }
+            Err(why) => Err(Refused { session: self, why }),
+        }
+    }
+
+    fn check_snapshot(&self, bytes: Arc<[u8]>) -> Result<Verified<Snapshot>, Refusal> {
+        let meta = self.wanted();
+        let snapshot = Raw::new(bytes)?.matching(meta)?.verify(self.root.snapshot())?;
+        expect_version(&snapshot, meta.version)?;
+        self.floors.allow_snapshot(&snapshot)?;
+        self.expiry.check(&snapshot)?;
+        Ok(snapshot)
+    }
+}
+
+impl Session<AwaitTargets> {
+    /// What the snapshot says of the top-level targets.
+    ///
+    /// # Errors
+    /// [`Refusal::NotInSnapshot`]
+    pub fn wanted(&self) -> Result<&FileMeta, Refusal> {
+        let name = RoleName::new(Targets::TYPE);
+        self.stage.snapshot.role(&name).ok_or(Refusal::NotInSnapshot { role: name })
+    }
+
+    /// Takes the top-level targets (TUF 5.6).
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub fn targets(self, bytes: impl Into<Arc<[u8]>>) -> Step<AwaitTargets, AwaitRoles> {
+        match self.check_targets(bytes.into()) {
+            Ok(targets) => {
+                let Self {
+                    expiry,
+                    floors,
+                    root,
+                    held,
+                    stage: AwaitTargets { timestamp, snapshot },
+                } = self;
+                let trust = Trust::new(root.clone(), timestamp, snapshot, targets);
+                Ok(Session { expiry, floors, root, held, stage: () }.with_roles(trust))
+            }
+            Err(why) => Err(Refused { session: self, why }),
+        }
+    }
+
+    fn check_targets(&self, bytes: Arc<[u8]>) -> Result<Verified<Targets>, Refusal> {
+        let targets = verify_targets(
+            RoleName::new(Targets::TYPE),
+            bytes,
+            self.wanted()?,
+            self.root.targets(),
+        )?;
+        self.expiry.check(&targets)?;
+        Ok(targets)
+    }
+}
+
+impl Session<AwaitRoles> {
+    /// The next delegated role to load; nothing when all are there.
+    #[must_use]
+    pub fn wanted(&self) -> Option<&Wanted> {
+        self.stage.wanted.front()
+    }
+
+    /// Takes the role that is wanted, and then wants those it delegates to. An expired one is taken: it answers so.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub fn role(mut self, bytes: impl Into<Arc<[u8]>>) -> Step<AwaitRoles, AwaitRoles> {
+        let Some(wanted) = self.stage.wanted.pop_front() else { return Ok(self) };
+        match verify_targets(wanted.edge.role.clone(), bytes.into(), &wanted.meta, &wanted.keys) {
+            Ok(targets) => {
+                self.load(wanted.edge, targets);
+                Ok(self.load_held())
+            }
+            Err(why) => {
+                self.stage.wanted.push_front(wanted);
+                Err(Refused { session: self, why })
+            }
+        }
+    }
+
+    /// Gives up the role that is wanted: its names answer "unavailable", no others.
+    #[must_use]
+    pub fn without(mut self) -> Self {
+        self.stage.wanted.pop_front();
+        self.load_held()
+    }
+
+    /// Ends the session. The chain is to be written down, then the floors, then it may answer.
+    #[must_use]
+    pub fn finish(self) -> (Arc<Trust>, Floors) {
+        let Self {
+            expiry: _,
+            mut floors,
+            root: _,
+            held: _,
+            stage: AwaitRoles { trust, wanted: _ },
+        } = self;
+        floors.serve(trust.timestamp(), trust.snapshot());
+        (Arc::new(trust), floors)
+    }
+
+    fn load(&mut self, edge: Edge, targets: Verified<Targets>) {
+        let wanted = wanted_by(&self.stage.trust, &edge.role, &targets);
+        self.stage.trust.insert(edge, targets);
+        self.want(wanted);
+    }
+
+    /// Queues what is neither loaded nor queued, then loads from the front whatever is held in that version.
+    fn want(&mut self, all: Vec<Wanted>) {
+        for wanted in all {
+            let AwaitRoles { trust, wanted: queue } = &mut self.stage;
+            let known = trust.role(&wanted.edge).is_some()
+                || queue.iter().any(|other| other.edge == wanted.edge);
+            if !known && trust.role_count() + queue.len() < ROLES_MAX {
+                queue.push_back(wanted);
+            }
+        }
+    }
+
+    /// Loads what is wanted as long as a copy is at hand: from the chain that answers, or under another delegator.
+    fn load_held(mut self) -> Self {
+        while let Some((edge, targets)) = self.held_copy() {
+            self.stage.wanted.pop_front();
+            self.load(edge, targets);
+        }
+        self
+    }
+
+    /// What is wanted first, verified from a copy at hand.
+    fn held_copy(&self) -> Option<(Edge, Verified<Targets>)> {
+        let Wanted { edge, meta, keys } = self.stage.wanted.front()?;
+        let places = self.held.iter().map(AsRef::as_ref).chain([&self.stage.trust]);
+        let mut copies = places.filter_map(|trust| trust.bytes_of(&edge.role, meta.version));
+        let verified =
+            copies.find_map(|bytes| verify_targets(edge.role.clone(), bytes, meta, keys).ok())?;
+        Some((edge.clone(), verified))
+    }
+}
+
+impl<S> Session<S> {
+    /// The newest trusted root.
+    #[must_use]
+    pub fn trusted_root(&self) -> &TrustedRoot {
+        &self.root
+    }
+
+    /// The floors as they stand.
+    #[must_use]
+    pub fn floors(&self) -> &Floors {
+        &self.floors
+    }
+
+    /// What answers now, if all of it still verifies under the newest trusted root.
+    #[must_use]
+    pub fn held(&self) -> Option<&Arc<Trust>> {
+        self.held.as_ref()
+    }
+
+    fn with<T>(self, stage: T) -> Session<T> {
+        let Self { expiry, floors, root, held, stage: _ } = self;
+        Session { expiry, floors, root, held, stage }
+    }
+
+    fn with_roles(self, trust: Trust) -> Session<AwaitRoles> {
+        let missing: Vec<Wanted> =
+            trust.edges().flat_map(|(from, targets)| wanted_by(&trust, from, targets)).collect();
+        let mut session = self.with(AwaitRoles { trust, wanted: VecDeque::new() });
+        session.want(missing);
+        session.load_held()
+    }
+}
+
+/// The roles that a role delegates to and the snapshot lists.
+fn wanted_by(trust: &Trust, delegator: &RoleName, targets: &Targets) -> Vec<Wanted> {
+    let delegations = targets.delegations().iter();
+    let listed = delegations.filter_map(|delegation| {
+        let meta = trust.snapshot().role(&delegation.name)?.clone();
+        let edge = Edge { delegator: delegator.clone(), role: delegation.name.clone() };
+        Some(Wanted { edge, meta, keys: delegation.keys.clone() })
+    });
+    listed.collect()
+}
+
+/// Length, hashes, signatures and version of any targets role (TUF 5.6.2 to 5.6.4).
+fn verify_targets(
+    name: RoleName,
+    bytes: Arc<[u8]>,
+    meta: &FileMeta,
+    keys: &RoleKeys,
+) -> Result<Verified<Targets>, Refusal> {
+    let targets = Raw::<Targets>::named(name, bytes)?.matching(meta)?.verify(keys)?;
+    expect_version(&targets, meta.version)?;
+    Ok(targets)
+}
+
+fn expect_version<R: Role>(file: &Verified<R>, expected: Version) -> Result<(), Refusal> {
+    if file.version() == expected {
+        return Ok(());
+    }
+    Err(Refusal::VersionMismatch { role: file.name().clone(), found: file.version(), expected })
+}

@@ -1,0 +1,157 @@
+//! A complete verified chain, and the proof that it is unexpired now.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp as Time;
+
+use crate::metadata::{Role, RoleName, Snapshot, Targets, Timestamp, Version};
+use crate::refusal::Refusal;
+use crate::root::TrustedRoot;
+use crate::verified::{Raw, Verified};
+
+/// All roles of one chain, verified in order.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    root: TrustedRoot,
+    timestamp: Verified<Timestamp>,
+    snapshot: Verified<Snapshot>,
+    targets: Verified<Targets>,
+    /// A role is verified once per delegator: who delegates decides whose keys count.
+    roles: BTreeMap<Edge, Verified<Targets>>,
+}
+
+/// One delegation: from whom to whom.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge {
+    /// The role that delegates; `targets` for the top-level role.
+    pub delegator: RoleName,
+    /// The role delegated to.
+    pub role: RoleName,
+}
+
+/// A chain of which root, timestamp, snapshot and targets are unexpired at [`Fresh::now`]. All that may decide.
+#[derive(Debug, Clone, Copy)]
+pub struct Fresh<'t> {
+    trust: &'t Trust,
+    now: Time,
+}
+
+impl Trust {
+    pub(crate) fn new(
+        root: TrustedRoot,
+        timestamp: Verified<Timestamp>,
+        snapshot: Verified<Snapshot>,
+        targets: Verified<Targets>,
+    ) -> Self {
+        Self { root, timestamp, snapshot, targets, roles: BTreeMap::new() }
+    }
+
+    /// The same chain under another root, where all of it still verifies there.
+    ///
+    /// # Errors
+    /// [`Refusal`] of the first role whose signatures no longer count.
+    pub fn under(&self, root: &TrustedRoot) -> Result<Self, Refusal> {
+        if self.root.hash() == root.hash() {
+            return Ok(self.clone());
+        }
+        Ok(Self {
+            root: root.clone(),
+            timestamp: Raw::new(self.timestamp.bytes().clone())?.verify(root.timestamp())?,
+            snapshot: Raw::new(self.snapshot.bytes().clone())?.verify(root.snapshot())?,
+            targets: Raw::new(self.targets.bytes().clone())?.verify(root.targets())?,
+            // Their keys stand in `targets`, whose bytes are the same.
+            roles: self.roles.clone(),
+        })
+    }
+
+    /// Proves that the chain is unexpired at `now`.
+    ///
+    /// # Errors
+    /// [`Refusal::Expired`] of the first role in the order root, timestamp, snapshot, targets.
+    pub fn fresh(&self, now: Time) -> Result<Fresh<'_>, Refusal> {
+        unexpired(&**self.root, self.root.name(), now)?;
+        unexpired(&*self.timestamp, self.timestamp.name(), now)?;
+        unexpired(&*self.snapshot, self.snapshot.name(), now)?;
+        unexpired(&*self.targets, self.targets.name(), now)?;
+        Ok(Fresh { trust: self, now })
+    }
+
+    /// The root.
+    #[must_use]
+    pub fn root(&self) -> &TrustedRoot {
+        &self.root
+    }
+
+    /// The timestamp.
+    #[must_use]
+    pub fn timestamp(&self) -> &Verified<Timestamp> {
+        &self.timestamp
+    }
+
+    /// The snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> &Verified<Snapshot> {
+        &self.snapshot
+    }
+
+    /// The top-level targets.
+    #[must_use]
+    pub fn targets(&self) -> &Verified<Targets> {
+        &self.targets
+    }
+
+    /// A delegated role as its delegator vouches for it.
+    #[must_use]
+    pub fn role(&self, edge: &Edge) -> Option<&Verified<Targets>> {
+        self.roles.get(edge)
+    }
+
+    /// The delegated roles that are loaded.
+    pub fn roles(&self) -> impl Iterator<Item = (&Edge, &Verified<Targets>)> {
+        self.roles.iter()
+    }
+
+    pub(crate) fn role_count(&self) -> usize {
+        self.roles.len()
+    }
+
+    /// The bytes of a role at a version, whoever delegates to it.
+    pub(crate) fn bytes_of(&self, role: &RoleName, version: Version) -> Option<Arc<[u8]>> {
+        let mut copies = self.roles.iter().filter(|(edge, _)| edge.role == *role);
+        copies
+            .find(|(_, targets)| targets.version() == version)
+            .map(|(_, targets)| targets.bytes().clone())
+    }
+
+    pub(crate) fn insert(&mut self, edge: Edge, targets: Verified<Targets>) {
+        self.roles.insert(edge, targets);
+    }
+
+    /// Every role that delegates, with its name.
+    pub(crate) fn edges(&self) -> impl Iterator<Item = (&RoleName, &Verified<Targets>)> {
+        let delegated = self.roles.iter().map(|(edge, targets)| (&edge.role, targets));
+        std::iter::once((self.targets.name(), &self.targets)).chain(delegated)
+    }
+}
+
+impl<'t> Fresh<'t> {
+    /// The chain.
+    #[must_use]
+    pub fn trust(&self) -> &'t Trust {
+        self.trust
+    }
+
+    /// The time it is unexpired at.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.now
+    }
+}
+
+pub(crate) fn unexpired<R: Role>(role: &R, name: &RoleName, now: Time) -> Result<(), Refusal> {
+    if role.expires() > now {
+        return Ok(());
+    }
+    Err(Refusal::Expired { role: name.clone(), expires: role.expires() })
+}
