@@ -6,6 +6,7 @@ set -Eeuo pipefail
 
 suite=$1
 integration=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+repository=$(dirname "$integration")
 for part in "$integration"/lib/*.sh; do source "$part"; done
 
 begin_suite

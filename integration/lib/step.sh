@@ -6,6 +6,23 @@ begin_suite() {
     step_name=begin began=$EPOCHREALTIME
     trap 'echo "  failed at ${BASH_SOURCE[0]#"$integration"/}:$LINENO: $BASH_COMMAND"' ERR
     trap end_suite EXIT
+    need_programs
+}
+
+need_programs() {
+    local program
+    for program in release/tufd release/tufctl dist/tufd-verifier; do
+        [[ -x $repository/target/$program ]] || {
+            echo "  no target/$program: cargo build --release --locked --bins && cargo xtask dist --only verifier"
+            return 1
+        }
+    done
+    for program in spire-server spire-agent containerd ctr crictl crane runc; do
+        command -v "$program" >/dev/null || {
+            echo "  no $program in PATH: cargo xtask tools"
+            return 1
+        }
+    done
 }
 
 begin_step() {

@@ -1,7 +1,5 @@
 # The daemon, its operator's command and the verifier's configuration.
 
-repository=$(dirname "$integration")
-
 tufd() {
     "$repository/target/release/tufd" "$@"
 }
@@ -111,6 +109,7 @@ expect_anchor_state() {
 # ask_always REF DIGEST: in the background, without a pause, until expect_always_allowed.
 ask_always() {
     rm -f "$RUN/log/always"
+    # shellcheck disable=SC2016 # for the inner shell
     start always bash -c 'while true; do "$@" >"$0" 2>&1 || { cat "$0"; echo DENIED; }; echo asked; done' \
         "$RUN/always" "$repository/target/release/tufctl" --socket "$RUN/d/tufd.sock" verify "$1@$2"
 }
