@@ -52,6 +52,7 @@ end_suite() {
 report_failure() {
     local log later
     for log in "$RUN"/log/*; do
+        [[ -s $log ]] || continue
         echo "  --- tail of ${log##*/}"
         tail -n "${TUFD_TAIL:-25}" "$log" | sed 's/^/  | /'
     done
