@@ -22,6 +22,7 @@ Examples:
   cargo xtask dist                  what is installed, into target/dist/
   cargo xtask tools                 SPIRE, containerd, crictl, crane, python-tuf into the cache
   cargo xtask bench                 the figures of this machine
+  cargo xtask bench --calls 1000    fewer calls (`--help` of the program `bench` has all)
 
 Environment:
   CI=true            a skipped suite is a failure
@@ -53,7 +54,7 @@ enum Task {
     },
     /// Install the real parts into the cache and print their directories
     Tools,
-    /// Measure, in release mode
+    /// Measure verdicts and the verifier, in release mode, on a daemon with the real parts
     Bench {
         /// Handed to the benchmark
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -86,16 +87,11 @@ fn run(task: Task) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is measured is what is installed, on the real parts.
 fn bench(arguments: &[String]) -> Result<()> {
-    let mut cargo = shell::cargo(&[
-        "run",
-        "--release",
-        "--locked",
-        "--package",
-        "tufd-integration",
-        "--bin",
-        "bench",
-        "--",
-    ]);
-    shell::succeed(cargo.args(arguments))
+    let tools = tools::install()?;
+    shell::succeed(&mut shell::cargo(&["build", "--release", "--locked", "--bins"]))?;
+    dist::build(Some(dist::Part::Verifier))?;
+    let mut bash = shell::command("bash");
+    shell::succeed(bash.arg("integration/bench.sh").args(arguments).env("PATH", tools.path()?))
 }
