@@ -50,12 +50,14 @@ pub(crate) fn lines(command: &mut Command, mut read: impl FnMut(&str)) -> Result
     Ok(child.wait()?)
 }
 
-/// Standard output of a command that must succeed, without the white space around it.
+/// Standard output of a command that must succeed, without the white space around it. What it
+/// prints is shown only where it fails.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command.stderr(Stdio::inherit()).output();
-    let output = output.with_context(|| format!("cannot start {}", shown(command)))?;
-    ensure!(output.status.success(), "{}: {}", shown(command), output.status);
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    let output = command.output().with_context(|| format!("cannot start {}", shown(command)))?;
+    let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}: {}\n{printed}\n{errors}", shown(command), output.status);
+    Ok(printed)
 }
 
 /// The command as one would type it.

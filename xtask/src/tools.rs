@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::shell::{command, output, root, succeed};
+use crate::shell::{command, output, root};
 
 /// One Go module each in `integration/tools/`, smallest first: what fails, fails early.
 const GO_TOOLS: [&str; 4] = ["crane", "crictl", "containerd", "spire"];
@@ -53,7 +53,7 @@ pub(crate) fn install() -> Result<Tools> {
 
 fn debian() -> Result<()> {
     let missing: Vec<&str> = DEBIAN.into_iter().filter(|package| !is_installed(package)).collect();
-    let venv = quiet(command("python3").args(["-c", "import ensurepip, venv"]));
+    let venv = output(command("python3").args(["-c", "import ensurepip, venv"])).is_ok();
     let missing: Vec<&str> = missing.into_iter().chain((!venv).then_some("python3-venv")).collect();
     if missing.is_empty() {
         return Ok(());
@@ -61,33 +61,23 @@ fn debian() -> Result<()> {
     eprintln!("tools: apt-get install {}", missing.join(" "));
     let apt = |arguments: &[&str]| {
         let mut apt = command("apt-get");
-        apt.env("DEBIAN_FRONTEND", "noninteractive")
-            .arg("-qq")
-            .args(arguments)
-            .stdout(Stdio::null());
-        succeed(&mut apt)
+        apt.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq").args(arguments);
+        output(&mut apt).map(drop)
     };
     apt(&["update"])?;
     apt(&[&["install", "-y", "--no-install-recommends"], missing.as_slice()].concat())
 }
 
 fn is_installed(package: &str) -> bool {
-    let status = output(
-        command("dpkg-query").args(["-W", "-f", "${Status}", package]).stderr(Stdio::null()),
-    );
+    let status = output(command("dpkg-query").args(["-W", "-f", "${Status}", package]));
     status.is_ok_and(|status| status == "install ok installed")
-}
-
-fn quiet(command: &mut Command) -> bool {
-    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
 }
 
 fn python() -> Result<PathBuf> {
     let pins = root().join("integration/tools/requirements.txt");
     let version = output(command("python3").arg("--version"))?;
     cached("python-tuf", &[&fs::read(&pins)?, version.as_bytes()], |new| {
-        succeed(nice("python3").args(["-m", "venv"]).arg(new))?;
+        output(nice("python3").args(["-m", "venv"]).arg(new))?;
         let mut pip = nice(new.join("bin/python3"));
         pip.args([
             "-m",
@@ -98,7 +88,7 @@ fn python() -> Result<PathBuf> {
             "--only-binary=:all:",
             "--requirement",
         ]);
-        succeed(pip.arg(&pins))
+        output(pip.arg(&pins)).map(drop)
     })
 }
 
@@ -117,7 +107,7 @@ fn go(tool: &str) -> Result<PathBuf> {
             "-ldflags=-s -w",
             "tool",
         ]);
-        succeed(go.current_dir(&module).env("GOBIN", new))
+        output(go.current_dir(&module).env("GOBIN", new)).map(drop)
     })
 }
 
