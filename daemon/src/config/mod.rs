@@ -1,1 +1,20 @@
-//! Being built.
+//! The configuration file: read once, checked whole, refused with the name of the key that is wrong.
+//!
+//! `deploy/tufd.toml` is the reference for people; a test holds it against what is here. A key that is not known is an
+//! error, and so is one of a later version: a setting that is silently not applied is a hole.
+
+mod error;
+mod load;
+mod policy;
+mod sections;
+mod system;
+mod trust;
+mod values;
+
+pub use error::ConfigError;
+pub use load::Config;
+pub use policy::{PolicyConfig, PolicyMode};
+pub use sections::{Admin, Availability, Log, LogFormat, LogLevel, Serve, Verdicts, WorkloadApi};
+pub use system::{Names, System};
+pub use trust::{Fingerprint, KeyidRule, TrustConfig};
+pub use values::Patience;

@@ -1,0 +1,197 @@
+//! `[[trust]]`: a TUF root of trust, which domain's bundle anchors it, and where its metadata is.
+
+use std::collections::BTreeSet;
+use std::num::{NonZeroU32, NonZeroU64};
+
+use serde::{Deserialize, Deserializer};
+use spiffe::TrustDomain;
+
+use super::error::Wrong;
+use super::values::choose;
+use crate::fetch::{HttpRule, SourceUrl};
+
+/// One root of trust.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustConfig {
+    /// What policies call it.
+    pub name: String,
+    /// The SPIFFE trust domain whose bundle wraps its root keys.
+    pub trust_domain: TrustDomain,
+    /// How many of the anchor's keys must have signed a root.
+    pub threshold: NonZeroU32,
+    /// Where its metadata is, the preferred source first; never empty.
+    pub metadata: Vec<SourceUrl>,
+    /// Raised to leave a chain.
+    pub epoch: NonZeroU64,
+    /// Where the walk to the first root starts.
+    pub min_root_version: NonZeroU64,
+    /// The only keys that may be in the anchor, if given; never an empty set.
+    pub anchor_pins: Option<BTreeSet<Fingerprint>>,
+    /// What is done about a keyid that is not its key's hash.
+    pub keyid: KeyidRule,
+    /// Whether hashed bins end a search (TAP 15).
+    pub succinct_terminating: bool,
+}
+
+/// SHA-256 of a public key (of its DER SubjectPublicKeyInfo).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// `[[trust]] keyid`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyidRule {
+    /// It is used and logged.
+    Warn,
+    /// It is used.
+    Off,
+}
+
+const MAX_NAME_CHARS: usize = 63;
+/// An anchor has at most so many keys (design 2).
+const MAX_THRESHOLD: u64 = 64;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTrust {
+    name: Option<String>,
+    trust_domain: Option<String>,
+    threshold: Option<u64>,
+    metadata: Option<Vec<String>>,
+    #[serde(default = "one")]
+    epoch: u64,
+    #[serde(default = "one")]
+    min_root_version: u64,
+    anchor_pins: Option<Vec<String>>,
+    #[serde(default)]
+    allow_http: bool,
+    #[serde(default = "warn", deserialize_with = "keyid")]
+    keyid: KeyidRule,
+    #[serde(default = "yes")]
+    succinct_terminating: bool,
+}
+
+impl RawTrust {
+    /// `at` is the entry's own key, such as `trust[0]`.
+    pub(super) fn check(self, at: &str) -> Result<TrustConfig, Wrong> {
+        let key = |name: &str| format!("{at}.{name}");
+        let at_least_one = |name, value| {
+            NonZeroU64::new(value).ok_or_else(|| Wrong::new(key(name), "is 0, must be 1 or more"))
+        };
+        let rule = if self.allow_http { HttpRule::Anywhere } else { HttpRule::LoopbackOnly };
+        let threshold = threshold(&key("threshold"), self.threshold)?;
+        Ok(TrustConfig {
+            name: name(&key("name"), self.name)?,
+            trust_domain: trust_domain(&key("trust_domain"), self.trust_domain)?,
+            threshold,
+            metadata: metadata(&key("metadata"), self.metadata, rule)?,
+            epoch: at_least_one("epoch", self.epoch)?,
+            min_root_version: at_least_one("min_root_version", self.min_root_version)?,
+            anchor_pins: pins(&key("anchor_pins"), self.anchor_pins, threshold)?,
+            keyid: self.keyid,
+            succinct_terminating: self.succinct_terminating,
+        })
+    }
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn warn() -> KeyidRule {
+    KeyidRule::Warn
+}
+
+fn keyid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<KeyidRule, D::Error> {
+    choose(deserializer, &[("warn", KeyidRule::Warn), ("off", KeyidRule::Off)], &["strict"])
+}
+
+/// It is shown, logged and compared: nothing in it needs escaping.
+fn name(key: &str, given: Option<String>) -> Result<String, Wrong> {
+    let name = given.ok_or_else(|| Wrong::missing(key))?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.is_empty() || name.len() > MAX_NAME_CHARS || !name.bytes().all(plain) {
+        return Err(Wrong::new(
+            key,
+            format!("must have 1 to {MAX_NAME_CHARS} characters of a-z, A-Z, 0-9, `-`, `_`, `.`"),
+        ));
+    }
+    Ok(name)
+}
+
+fn trust_domain(key: &str, given: Option<String>) -> Result<TrustDomain, Wrong> {
+    let text = given.ok_or_else(|| Wrong::missing(key))?;
+    let allowed = "must be a trust domain's name such as \"tuf-root.acme.example\"";
+    // The crate takes the domain out of a whole SPIFFE ID, too.
+    if text.contains('/') {
+        return Err(Wrong::new(key, allowed));
+    }
+    TrustDomain::new(&text).map_err(|error| Wrong::new(key, format!("{allowed}: {error}")))
+}
+
+fn threshold(key: &str, given: Option<u64>) -> Result<NonZeroU32, Wrong> {
+    let threshold = given.ok_or_else(|| Wrong::missing(key))?;
+    let fits = u32::try_from(threshold)
+        .ok()
+        .and_then(NonZeroU32::new)
+        .filter(|_| threshold <= MAX_THRESHOLD);
+    fits.ok_or_else(|| {
+        Wrong::new(
+            key,
+            format!("is {threshold}, must be from 1 to {MAX_THRESHOLD}; 2 or more are advised"),
+        )
+    })
+}
+
+fn metadata(
+    key: &str,
+    given: Option<Vec<String>>,
+    rule: HttpRule,
+) -> Result<Vec<SourceUrl>, Wrong> {
+    let given = given.ok_or_else(|| Wrong::missing(key))?;
+    if given.is_empty() {
+        return Err(Wrong::new(key, "needs at least one source"));
+    }
+    let mut sources: Vec<SourceUrl> = Vec::new();
+    for (index, text) in given.iter().enumerate() {
+        let wrong = |problem: String| Wrong::new(format!("{key}[{index}]"), problem);
+        let source = SourceUrl::parse(text, rule).map_err(|error| wrong(error.to_string()))?;
+        if sources.contains(&source) {
+            return Err(wrong(format!("{source} is given twice")));
+        }
+        sources.push(source);
+    }
+    Ok(sources)
+}
+
+fn pins(
+    key: &str,
+    given: Option<Vec<String>>,
+    threshold: NonZeroU32,
+) -> Result<Option<BTreeSet<Fingerprint>>, Wrong> {
+    let Some(given) = given else { return Ok(None) };
+    let mut pins = BTreeSet::new();
+    for (index, text) in given.iter().enumerate() {
+        let mut pin = [0; 32];
+        hex::decode_to_slice(text, &mut pin).map_err(|_| {
+            Wrong::new(
+                format!("{key}[{index}]"),
+                "must be a SHA-256 fingerprint of 64 hexadecimal digits",
+            )
+        })?;
+        pins.insert(Fingerprint(pin));
+    }
+    if pins.len() < usize::try_from(threshold.get()).unwrap_or(usize::MAX) {
+        return Err(Wrong::new(
+            key,
+            format!(
+                "has {} fingerprints: no root could reach the threshold of {threshold}",
+                pins.len()
+            ),
+        ));
+    }
+    Ok(Some(pins))
+}
