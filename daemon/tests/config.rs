@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tufd::config::{
-    Availability, Config, ConfigError, Fingerprint, KeyidRule, LogFormat, LogLevel, Names,
-    Patience, PolicyMode, System,
+    Availability, Config, ConfigError, KeyidRule, LogFormat, LogLevel, Names, Patience, PolicyMode,
+    System,
 };
 
 const REFERENCE: &str = include_str!("../../deploy/tufd.toml");
@@ -247,7 +247,12 @@ fn wrong_value_is_refused_by_its_key() {
         ("trust", "epoch = 0", "trust[0].epoch", "1 or more"),
         ("trust", "min_root_version = 0", "trust[0].min_root_version", "1 or more"),
         ("trust", "anchor_pins = []", "trust[0].anchor_pins", "threshold of 2"),
-        ("trust", "anchor_pins = [\"abcd\"]", "trust[0].anchor_pins[0]", "64 hexadecimal"),
+        (
+            "trust",
+            "anchor_pins = [\"abcd\"]",
+            "trust[0].anchor_pins[0]",
+            "64 lower-case hexadecimal",
+        ),
         ("trust", "allow_http = \"yes\"", "trust[0].allow_http", "boolean"),
         ("trust", "keyid = \"strict\"", "trust[0].keyid", "not available yet"),
         ("trust", "keyid = \"loose\"", "trust[0].keyid", "\"warn\""),
@@ -357,7 +362,7 @@ fn written_values_are_read() {
         allow_http = true
         epoch = 3
         "#,
-        "0A".repeat(32),
+        "0a".repeat(32),
         "0b".repeat(32),
     );
     let text =
@@ -369,8 +374,8 @@ fn written_values_are_read() {
     assert_eq!(config.workload_api.anchor_max_age.limit(), None);
     assert_eq!(config.serve.allow_gids, BTreeSet::from([5, 1200]));
     assert_eq!(config.refresh_period, Duration::from_secs(90));
-    let pins = BTreeSet::from([Fingerprint([10; 32]), Fingerprint([11; 32])]);
-    assert_eq!(config.trusts[0].anchor_pins, Some(pins));
+    let pins = ["0a", "0b"].map(|byte| byte.repeat(32).parse().unwrap());
+    assert_eq!(config.trusts[0].anchor_pins, Some(BTreeSet::from(pins)));
     assert_eq!(config.trusts[0].epoch.get(), 3);
     let warned = |key: &str| config.warnings.iter().any(|warning| warning.starts_with(key));
     assert!(warned("workload_api.anchor_max_age") && warned("serve.mode") && warned("policy"));

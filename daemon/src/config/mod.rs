@@ -16,5 +16,5 @@ pub use load::Config;
 pub use policy::{PolicyConfig, PolicyMode};
 pub use sections::{Admin, Availability, Log, LogFormat, LogLevel, Serve, Verdicts, WorkloadApi};
 pub use system::{Names, System};
-pub use trust::{Fingerprint, KeyidRule, TrustConfig};
+pub use trust::{KeyidRule, TrustConfig};
 pub use values::Patience;

@@ -5,6 +5,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 
 use serde::{Deserialize, Deserializer};
 use spiffe::TrustDomain;
+use tufd_tuf::key::Fingerprint;
 
 use super::error::Wrong;
 use super::values::choose;
@@ -32,10 +33,6 @@ pub struct TrustConfig {
     /// Whether hashed bins end a search (TAP 15).
     pub succinct_terminating: bool,
 }
-
-/// SHA-256 of a public key (of its DER SubjectPublicKeyInfo).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Fingerprint(pub [u8; 32]);
 
 /// `[[trust]] keyid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,14 +172,9 @@ fn pins(
     let Some(given) = given else { return Ok(None) };
     let mut pins = BTreeSet::new();
     for (index, text) in given.iter().enumerate() {
-        let mut pin = [0; 32];
-        hex::decode_to_slice(text, &mut pin).map_err(|_| {
-            Wrong::new(
-                format!("{key}[{index}]"),
-                "must be a SHA-256 fingerprint of 64 hexadecimal digits",
-            )
-        })?;
-        pins.insert(Fingerprint(pin));
+        let problem = "must be the SHA-256 of a public key, 64 lower-case hexadecimal digits";
+        let pin = text.parse().map_err(|_| Wrong::new(format!("{key}[{index}]"), problem))?;
+        pins.insert(pin);
     }
     if pins.len() < usize::try_from(threshold.get()).unwrap_or(usize::MAX) {
         return Err(Wrong::new(
