@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use args::{Command, Image};
 use config::{Config, OnNoVerdict};
+use descriptor::Descriptor;
 use outcome::{NoVerdict, Outcome};
 
 fn main() -> ExitCode {
@@ -49,20 +50,23 @@ fn verify(image: &Image, started: Instant) -> Outcome {
 
 /// One deadline over everything that can wait: stdin, the connection and the call.
 fn decide(image: &Image, config: &Config, started: Instant) -> Result<Outcome, NoVerdict> {
+    let deadline = config.deadline.get();
+    let until = started.checked_add(deadline).ok_or(NoVerdict::Deadline { deadline })?;
+    let descriptor = descriptor::read_stdin(image, until)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(NoVerdict::Runtime)?;
-    let left = config.deadline.get().saturating_sub(started.elapsed());
-    let answer =
-        runtime.block_on(async { tokio::time::timeout(left, exchange(image, config)).await });
-    // A read of stdin that never ends must not hold the exit.
-    runtime.shutdown_background();
-    answer.map_err(|_| NoVerdict::Deadline { deadline: config.deadline.get() })?
+    let exchange = exchange(image, descriptor, config);
+    let answer = runtime.block_on(async { tokio::time::timeout_at(until.into(), exchange).await });
+    answer.map_err(|_| NoVerdict::Deadline { deadline })?
 }
 
-async fn exchange(image: &Image, config: &Config) -> Result<Outcome, NoVerdict> {
-    let descriptor = descriptor::read_stdin(image).await?;
+async fn exchange(
+    image: &Image,
+    descriptor: Descriptor,
+    config: &Config,
+) -> Result<Outcome, NoVerdict> {
     let daemon = config.daemon_user.uid()?;
     let stream = socket::connect(config.socket.path(), daemon).await?;
     Ok(ask::ask(stream, image, descriptor).await?)

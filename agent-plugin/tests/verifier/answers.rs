@@ -84,7 +84,7 @@ fn stdin_that_never_ends_blocks_at_the_deadline() {
     let node = Node::empty("deadline = '300ms'").serving(Answer::Echo);
     let mut child = node.start(&containerds(), Stdio::piped());
     let stdin = child.stdin.take().unwrap();
-    Said::of(child).is_no_verdict_about("no answer from tufd within 300ms");
+    Said::of(child).is_no_verdict_about("its end did not come within the deadline");
     drop(stdin);
 }
 
