@@ -29,11 +29,7 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
     let rows = ordered(&verdict.versions).into_iter().map(|(role, version)| {
         [role.to_owned(), version.to_string(), moment_from(verdict.expires.get(role).copied(), now)]
     });
-    let rows: Vec<_> = rows.collect();
-    if !rows.is_empty() {
-        page.blank();
-    }
-    page.rows(["role", "version", "expires"], rows);
+    page.rows(["role", "version", "expires"], rows.collect());
     page.text()
 }
 

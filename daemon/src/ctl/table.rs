@@ -22,10 +22,13 @@ impl Page {
         self.push(bare(), facts.map(|(name, value)| [name.to_owned(), value]));
     }
 
-    /// A table with a heading for each column; nothing where there are no rows.
+    /// A table with a heading for each column, set off from what is above; nothing where there are no rows.
     pub(super) fn rows<const N: usize>(&mut self, header: [&str; N], rows: Vec<[String; N]>) {
         if rows.is_empty() {
             return;
+        }
+        if !self.0.is_empty() {
+            self.blank();
         }
         let mut table = bare();
         table.set_header(header.map(str::to_uppercase));
