@@ -17,7 +17,7 @@
 //! let root = Root::new(Version::FIRST, expires, [(held, one); 4]);
 //! let mut targets = Targets::new(Version::FIRST, expires);
 //! let manifest = Descriptor::new(&format!("sha256:{}", "ab".repeat(32)), 1024)?;
-//! targets.targets = Image::tagged("registry.acme.example/web", "1.0", manifest, [])?.targets();
+//! targets.targets = Image::new("registry.acme.example/web:1.0", manifest, [])?.targets();
 //!
 //! let issue = Issue { version: Version::FIRST, expires, signers };
 //! let release = Release::new()

@@ -7,7 +7,7 @@
 //! let clock = Clock::default();
 //! let mut org = Org::new(&clock);
 //! org.add_team(Team::new("payments", &["registry.acme.example/payments/*"]));
-//! let image = FakeImage::new("api 1.0").tagged("registry.acme.example/payments/api", "1.0");
+//! let image = FakeImage::new("api 1.0").named("registry.acme.example/payments/api:1.0");
 //! org.sign_image("payments", &image);
 //! let good = org.publish();
 //!

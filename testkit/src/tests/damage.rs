@@ -136,6 +136,7 @@ fn one_key_under_two_ids_signs_twice() {
     assert_eq!(root["signed"]["keys"][first], root["signed"]["keys"][second]);
     assert_eq!(role["threshold"], 2);
     assert_eq!(signed_by(&files, &org, "timestamp"), 1);
+    assert_eq!(signatures(&files, "timestamp"), 2);
     for (signature, id) in timestamp["signatures"].as_array().unwrap().iter().zip([first, second]) {
         assert_eq!(signature["keyid"], id);
     }
@@ -147,6 +148,14 @@ fn one_key_of_a_team_under_two_ids_is_listed_with_both_signatures() {
     damage::one_key_under_two_ids(&mut files, &org, "payments");
     assert_eq!(signatures(&files, "payments"), 2);
     assert!(is_listed(&files));
+}
+
+#[test]
+fn one_root_key_under_two_ids_passes_for_two_without_the_others() {
+    let (org, mut files) = org();
+    damage::one_key_under_two_ids(&mut files, &org, "root");
+    assert_eq!(role_entry(&files, "root")["keyids"].as_array().unwrap().len(), 2);
+    assert_eq!((signatures(&files, "root"), signed_by(&files, &org, "root")), (2, 1));
 }
 
 #[test]

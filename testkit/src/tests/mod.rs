@@ -10,7 +10,7 @@ use crate::{Clock, FakeImage, Files, Org, Team};
 const NAME: &str = "registry.acme.example/payments/api";
 
 fn image() -> Image {
-    FakeImage::new("api 1.0").tagged(NAME, "1.0")
+    FakeImage::new("api 1.0").named("registry.acme.example/payments/api:1.0")
 }
 
 /// An organisation with one team that has signed one image, published once.

@@ -44,7 +44,7 @@ fn published_root_has_three_kinds_of_keys_and_asks_for_two() {
 fn publishing_raises_only_what_changed() {
     let (mut org, _) = org();
     assert_eq!(versions(&org.publish()), [1, 2, 1, 1, 1]);
-    org.sign_image("payments", &FakeImage::new("api 1.1").tagged(NAME, "1.1"));
+    org.sign_image("payments", &FakeImage::new("api 1.1").named(&format!("{NAME}:1.1")));
     let files = org.publish();
     assert_eq!(versions(&files), [1, 3, 2, 1, 2]);
     assert!(is_listed(&files));
