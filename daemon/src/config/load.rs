@@ -9,10 +9,10 @@ use serde::Deserialize;
 
 use super::error::Wrong;
 use super::policy::RawPolicy;
-use super::sections::{
-    RawAdmin, RawLog, RawMetrics, RawRefresh, RawServe, RawState, RawVerdicts, RawWorkloadApi,
-};
+use super::sections::{RawLog, RawMetrics, RawRefresh, RawState, RawVerdicts};
+use super::sockets::{RawAdmin, RawServe};
 use super::trust::RawTrust;
+use super::workload_api::RawWorkloadApi;
 use super::{
     Admin, ConfigError, Log, Patience, PolicyConfig, Serve, System, TrustConfig, Verdicts,
     WorkloadApi,

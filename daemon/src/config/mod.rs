@@ -3,18 +3,23 @@
 //! `deploy/tufd.toml` is the reference for people; a test holds it against what is here. A key that is not known is an
 //! error, and so is one of a later version: a setting that is silently not applied is a hole.
 
+mod bounds;
 mod error;
 mod load;
 mod policy;
 mod sections;
+mod sockets;
 mod system;
 mod trust;
 mod values;
+mod workload_api;
 
 pub use error::ConfigError;
 pub use load::Config;
 pub use policy::{PolicyConfig, PolicyMode};
-pub use sections::{Admin, Availability, Log, LogFormat, LogLevel, Serve, Verdicts, WorkloadApi};
+pub use sections::{Availability, Log, LogFormat, LogLevel, Verdicts};
+pub use sockets::{Admin, Serve};
 pub use system::{Names, System};
 pub use trust::{KeyidRule, TrustConfig};
 pub use values::Patience;
+pub use workload_api::WorkloadApi;
