@@ -66,14 +66,18 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Where no file is named and there is none at the usual place, the defaults hold; they are the strict ones.
     pub(crate) fn load() -> Result<Self, ConfigError> {
         match std::env::var_os(VARIABLE) {
             Some(named) => Self::load_file(Path::new(&named)),
-            None => match Self::load_file(Path::new(PATH)) {
-                Err(ConfigError::Place(error)) if error.is_missing() => Ok(Self::default()),
-                loaded => loaded,
-            },
+            None => Self::load_default(Path::new(PATH)),
+        }
+    }
+
+    /// Without a file at the usual place the defaults hold; they are the strict ones.
+    fn load_default(path: &Path) -> Result<Self, ConfigError> {
+        match Self::load_file(path) {
+            Err(ConfigError::Place(error)) if error.is_missing() => Ok(Self::default()),
+            loaded => loaded,
         }
     }
 
@@ -157,6 +161,18 @@ mod tests {
         for key in ["socket", "deadline", "daemon_user", "on_no_verdict"] {
             assert!(reference.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
         }
+    }
+
+    #[test]
+    fn a_missing_usual_file_means_the_defaults_and_a_bad_one_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tufd/verifier.toml");
+        assert_eq!(Config::load_default(&path).unwrap(), Config::default());
+        assert!(Config::load_file(&path).is_err());
+        std::fs::create_dir(directory.path().join("tufd")).unwrap();
+        assert_eq!(Config::load_default(&path).unwrap(), Config::default());
+        std::fs::write(&path, "sokcet = 1").unwrap();
+        assert!(Config::load_default(&path).is_err());
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(crate) enum DescriptorError {
     OtherDigest { found: String, asked: String },
 }
 
-/// Reads stdin to its end, without a thread: that would cost as much as the rest of the program.
+/// Reads stdin to its end, or until the deadline; polled, so that no thread is left behind in a read.
 pub(crate) fn read_stdin(image: &Image, until: Instant) -> Result<Descriptor, DescriptorError> {
     let stdin = std::io::stdin().lock();
     let mut text = Vec::new();
