@@ -11,8 +11,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
-use tokio_stream::StreamExt;
+use tokio::time::{Instant, timeout};
+use tokio_stream::{Stream, StreamExt};
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
@@ -26,6 +26,8 @@ use tufd::serve::accept::{
 use tufd::serve::socket::{SocketMode, SocketName, bind};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// After this a test fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(60);
 const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A listener whose answers are written down: who connects next, or how accepting fails. Then it waits for ever.
@@ -63,11 +65,19 @@ async fn caller(peer: Peer, sent: &[u8]) -> (UnixStream, io::Result<(UnixStream,
 /// Everything the other side sends until it closes.
 async fn rest_of(client: &mut UnixStream) -> Vec<u8> {
     let mut all = Vec::new();
-    match client.read_to_end(&mut all).await {
+    match timeout(PATIENCE, client.read_to_end(&mut all)).await.expect("it is closed") {
         Ok(_) => {}
         Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
     }
     all
+}
+
+/// The next connection that is let through.
+async fn next_of(
+    accepted: &mut (impl Stream<Item = io::Result<PeerStream>> + Unpin),
+) -> PeerStream {
+    let next = timeout(PATIENCE, accepted.next()).await;
+    next.expect("one is let through").expect("the stream goes on").unwrap()
 }
 
 #[tokio::test]
@@ -75,7 +85,7 @@ async fn accept_unauthorised_uid_closed_before_a_byte_is_answered() {
     let (mut stranger, connection) = caller(uid(1000), PREFACE).await;
     let (_friend, friends_connection) = caller(uid(7), PREFACE).await;
     let mut accepted = Box::pin(incoming(script([connection, friends_connection]), allowing(&[7])));
-    let first = accepted.next().await.unwrap().unwrap();
+    let first = next_of(&mut accepted).await;
     assert_eq!(tonic::transport::server::Connected::connect_info(&first), uid(7));
     assert_eq!(rest_of(&mut stranger).await, b"");
 }
@@ -107,7 +117,7 @@ async fn accept_replays_the_preface_and_what_follows() {
     client.write_all(b"and more").await.unwrap();
     client.shutdown().await.unwrap();
     let mut accepted = Box::pin(incoming(script([connection]), allowing(&[7])));
-    let mut stream = accepted.next().await.unwrap().unwrap();
+    let mut stream = next_of(&mut accepted).await;
     let mut bytes = Vec::new();
     let mut small = [0; 5];
     loop {
@@ -133,7 +143,7 @@ async fn accept_quota_holds_and_root_gets_in_under_a_flood() {
     let mut accepted = Box::pin(incoming(script(answers), policy));
     let mut served: Vec<PeerStream> = Vec::new();
     for _ in 0..5 {
-        served.push(accepted.next().await.unwrap().unwrap());
+        served.push(next_of(&mut accepted).await);
     }
     let mut uids: Vec<u32> =
         served.iter().map(|it| tonic::transport::server::Connected::connect_info(it).uid).collect();
@@ -161,7 +171,7 @@ async fn accept_place_is_given_back_when_the_connection_closes() {
     for _ in 0..3 {
         let (_client, connection) = caller(uid(7), PREFACE).await;
         queue.send(connection.unwrap()).unwrap();
-        let served = accepted.next().await.unwrap().unwrap();
+        let served = next_of(&mut accepted).await;
         let (mut second, connection) = caller(uid(7), PREFACE).await;
         queue.send(connection.unwrap()).unwrap();
         assert_eq!(rest_of(&mut second).await, b"");
@@ -178,7 +188,7 @@ async fn accept_errors_neither_end_the_stream_nor_spin() {
     let (_client, connection) = caller(uid(7), PREFACE).await;
     answers.push(connection);
     let mut accepted = Box::pin(incoming(script(answers), allowing(&[7])));
-    assert!(accepted.next().await.unwrap().is_ok());
+    next_of(&mut accepted).await;
     assert!(started.elapsed() >= ACCEPT_BACK_OFF * 3);
 }
 
@@ -192,7 +202,8 @@ async fn accept_listener_closes_when_the_server_lets_go() {
     }
     let (held, released) = oneshot::channel();
     drop(incoming(Held(held), allowing(&[7])));
-    assert!(released.await.is_err(), "dropped with the listener");
+    let released = timeout(PATIENCE, released).await;
+    assert!(released.expect("the listener is dropped").is_err());
 }
 
 /// A health service behind the real loop on a real socket; a caller of another uid than ours gets an error.

@@ -10,11 +10,13 @@ use std::time::Duration;
 use spiffe::TrustDomain;
 use testkit::workload_api::FakeWorkloadApi;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tufd::workload_api::{BundleEvent, Position, WorkloadApi};
 use tufd_proto::workload::X509BundlesResponse;
 
 const OURS: &str = "tuf-root.example";
+/// After this a test fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Room {
     dir: tempfile::TempDir,
@@ -49,17 +51,22 @@ impl Watch {
     }
 
     async fn next(&mut self) -> BundleEvent {
-        self.events.recv().await.expect("the watch goes on")
+        let event = timeout(PATIENCE, self.events.recv()).await;
+        event.expect("an event comes").expect("the watch goes on")
     }
 
     /// The next event that is not about a failed attempt: how many of those come depends on luck.
     async fn next_reached(&mut self) -> BundleEvent {
-        loop {
-            let event = self.next().await;
-            if !matches!(event, BundleEvent::Unreachable { .. }) {
-                return event;
+        timeout(PATIENCE, async {
+            loop {
+                let event = self.next().await;
+                if !matches!(event, BundleEvent::Unreachable { .. }) {
+                    return event;
+                }
             }
-        }
+        })
+        .await
+        .expect("the agent is reached")
     }
 
     async fn next_unreachable(&mut self) -> String {
@@ -207,7 +214,7 @@ async fn agent_of_another_uid_refused() {
     let opened = agent.streams_opened();
     let api = WorkloadApi::new(room.socket.clone(), vec![own_uid() + 1]);
     let text = Watch::of(api).next_unreachable().await;
-    assert!(text.contains(&format!("uid {}", own_uid())), "{text}");
+    assert!(text.contains(&format!("belongs to uid {}", own_uid())), "{text}");
     assert_eq!(*opened.borrow(), 0, "nothing was asked of it");
 }
 
@@ -293,7 +300,8 @@ async fn stream_is_reopened_every_hour() {
     let started = Instant::now();
     let mut watch = Watch::of(room.api());
     for hour in 0..3 {
-        assert_eq!(watch.next().await, message(Position::First, Some(b"one")));
+        let event = watch.events.recv().await;
+        assert_eq!(event, Some(message(Position::First, Some(b"one"))));
         assert!(started.elapsed() >= Duration::from_secs(3600 * hour), "hour {hour}");
     }
     assert_eq!(*agent.streams_opened().borrow(), 3);
@@ -315,5 +323,5 @@ async fn watch_ends_when_nobody_listens() {
     let watch = tokio::spawn(room.api().watch(BTreeSet::from([domain(OURS)]), sender));
     assert!(events.recv().await.is_some());
     drop(events);
-    watch.await.unwrap();
+    timeout(PATIENCE, watch).await.expect("it ends").unwrap();
 }
