@@ -55,9 +55,11 @@ impl Default for Lifetimes {
 }
 
 impl Org {
-    /// The organisation of the trust domain `tuf-root.acme.example`, without teams.
+    /// The organisation of the trust domain `tuf-root.acme.example`, without teams. Its RSA key has
+    /// 2048 bits, because making larger ones would be most of a test's time; a test that needs many
+    /// organisations of one kind clones one.
     pub fn new(clock: &Clock) -> Self {
-        let root_keys = [KeyKind::Ed25519, KeyKind::EcdsaP256, KeyKind::Rsa3072].map(new_key);
+        let root_keys = [KeyKind::Ed25519, KeyKind::EcdsaP256, KeyKind::Rsa2048].map(new_key);
         Self::with_root_keys(clock, &root_keys, 2)
     }
 

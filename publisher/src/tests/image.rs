@@ -25,7 +25,9 @@ fn image_is_a_target_by_tag_and_by_each_digest() {
 
 #[test]
 fn image_is_signed_under_the_path_that_nodes_look_up() {
-    for asked in ["nginx", "r.example/a:1", &format!("r.example/a@{}", digest("a"))] {
+    let (pinned, tagged) =
+        (format!("r.example/a@{}", digest("a")), format!("r.example/a:1@{}", digest("a")));
+    for asked in ["nginx", "r.example/a:1", &pinned, &tagged] {
         let targets = Image::new(asked, descriptor("a", 1), []).unwrap().targets();
         let looked_up =
             asked.parse::<Reference>().unwrap().target_path(descriptor("a", 1).digest());
