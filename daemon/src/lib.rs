@@ -2,10 +2,25 @@
 //!
 //! One way, one writer: bundle → anchor → root → timestamp → snapshot → targets → verdict.
 
+pub mod anchor;
+pub mod board;
+pub mod clock;
 pub mod config;
 pub mod ctl;
 pub mod fetch;
+pub mod ledger;
 pub mod peer;
+pub mod refresh;
+mod run;
 pub mod serve;
 pub mod store;
 pub mod workload_api;
+
+pub use run::{policies, run};
+
+/// When this program was built.
+#[must_use]
+pub fn built() -> jiff::Timestamp {
+    let seconds = env!("TUFD_BUILT").parse().unwrap_or_default();
+    jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tufd::fetch::{
     ByteLimit, Failure, FetchError, Fetched, FileName, FileNameError, HttpRule, Limits, Mirrors,
-    Source, SourceError, SourceIndex, SourceUrl,
+    Patience, Source, SourceError, SourceIndex, SourceUrl,
 };
 
 const LIMIT: ByteLimit = ByteLimit::new(1000);
@@ -469,7 +469,7 @@ async fn mirrors_all_are_asked_and_each_is_named() {
         source(&hanging().await, impatient()),
         source(&answering(GOOD).await, Limits::default()),
     ]);
-    let answers = mirrors.all(&timestamp(), LIMIT).await;
+    let answers = mirrors.all(&timestamp(), LIMIT, Patience::Thorough).await;
     let [absent, hung, good] = answers.try_into().unwrap();
     assert_eq!((absent.source, absent.result.unwrap()), (SourceIndex(0), Fetched::Absent));
     assert!(matches!(hung.result.unwrap_err().failure, Failure::Slow { .. }));
@@ -477,4 +477,12 @@ async fn mirrors_all_are_asked_and_each_is_named() {
     let health = mirrors.health();
     assert!(health[0].last_answer.is_some() && health[1].last_answer.is_none());
     assert!(health[1].last_error.as_ref().unwrap().1.starts_with("timestamp.json: "));
+}
+
+#[tokio::test]
+async fn mirrors_hung_one_does_not_hold_up_who_waits() {
+    let mirrors = mirrors(&[hanging().await, answering(GOOD).await]);
+    let answers = mirrors.all(&timestamp(), LIMIT, Patience::Hedged).await;
+    assert!(answers.iter().all(|answer| answer.source == SourceIndex(1)));
+    assert_eq!(answers.len(), 1);
 }

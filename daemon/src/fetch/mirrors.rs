@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{ByteLimit, FetchError, Fetched, FileName, Source, SourceUrl};
 
@@ -19,6 +19,15 @@ pub struct Mirrors {
 /// A source's place in the configuration, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceIndex(pub usize);
+
+/// How long all sources are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Until each has answered or failed.
+    Thorough,
+    /// Somebody waits: once one has answered, the others have what is left of the hedge time (2 s).
+    Hedged,
+}
 
 /// What one source answered.
 #[derive(Debug)]
@@ -57,13 +66,17 @@ impl Mirrors {
         Self { sources, health }
     }
 
-    /// Asks every source at once and waits for all: for the next root and the timestamp, where the highest counts and
-    /// absence must be unanimous. In the order of the sources.
-    pub async fn all(&self, file: &FileName, limit: ByteLimit) -> Vec<Answer> {
+    /// Asks every source at once: for the next root and the timestamp, where the highest counts and absence must be
+    /// unanimous. In the order of the sources; those that `patience` did not suffice for are left out.
+    pub async fn all(&self, file: &FileName, limit: ByteLimit, patience: Patience) -> Vec<Answer> {
         let mut asked = Candidates::new(self, file, limit);
         while asked.start_next() {}
         let mut answers = Vec::new();
-        while let Some(answer) = asked.finished().await {
+        let mut until = None;
+        while let Some(answer) = asked.finished_by(until).await {
+            if patience == Patience::Hedged && answer.result.is_ok() && until.is_none() {
+                until = Some(asked.hedge_at);
+            }
             answers.push(answer);
         }
         answers.sort_by_key(|answer| answer.source);
@@ -171,6 +184,14 @@ impl<'a> Candidates<'a> {
             Answer { source: index, url: source.url().clone(), result }
         });
         true
+    }
+
+    /// The next answer, if it comes by then.
+    async fn finished_by(&mut self, until: Option<Instant>) -> Option<Answer> {
+        match until {
+            Some(until) => timeout_at(until, self.finished()).await.ok().flatten(),
+            None => self.finished().await,
+        }
     }
 
     async fn finished(&mut self) -> Option<Answer> {

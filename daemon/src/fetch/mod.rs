@@ -15,7 +15,7 @@ mod url;
 
 pub use error::{Failure, FetchError};
 pub use limits::{ByteLimit, Limits};
-pub use mirrors::{Answer, Candidates, Mirrors, SourceHealth, SourceIndex};
+pub use mirrors::{Answer, Candidates, Mirrors, Patience, SourceHealth, SourceIndex};
 pub use name::{FileName, FileNameError};
 pub use source::{Fetched, OpenError, Source};
 pub use url::{HttpRule, SourceError, SourceUrl};

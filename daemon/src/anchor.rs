@@ -1,0 +1,123 @@
+//! Takes what the Workload API says to the anchors: at once into what answers, then into the floor file.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use spiffe::TrustDomain;
+use tokio::sync::mpsc;
+use tufd_tuf::anchor::{AnchorState, Heard, Place, Said};
+
+use crate::board::Board;
+use crate::clock::Clock;
+use crate::ledger::Ledger;
+use crate::refresh::Refresher;
+use crate::workload_api::{BundleEvent, Position};
+
+/// One trust that listens.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Name of the `[[trust]]`.
+    pub name: String,
+    /// Its trust domain.
+    pub domain: TrustDomain,
+    /// Whom a new bundle wakes.
+    pub refresher: Refresher,
+}
+
+/// Keeps the anchors of all trusts until the events end.
+pub async fn keep(
+    mut events: mpsc::Receiver<BundleEvent>,
+    listeners: Vec<Listener>,
+    board: Arc<Board>,
+    ledger: Ledger,
+    clock: Clock,
+) {
+    while let Some(event) = events.recv().await {
+        for listener in &listeners {
+            hear(listener, &event, &board, &ledger, clock.now()).await;
+        }
+        warn_of_shared_keys(&board);
+    }
+}
+
+async fn hear(
+    listener: &Listener,
+    event: &BundleEvent,
+    board: &Board,
+    ledger: &Ledger,
+    now: Timestamp,
+) {
+    let Listener { name, domain, refresher } = listener;
+    let Some(view) = board.trust(name) else { return };
+    let mut anchor = view.anchor.clone();
+    let heard = anchor.hear(said(event, domain), domain.as_str(), now).unwrap_or_else(|error| {
+        tracing::error!(trust = %name, %error, "the bundle confirms nothing");
+        Heard::Same
+    });
+    if anchor == view.anchor {
+        return;
+    }
+    log_change(name, event, &view.anchor, &anchor);
+    // What answers first: a withdrawal must not wait for the disk.
+    board.update(name, |view| view.anchor = anchor.clone());
+    if heard != Heard::Same
+        && let Err(error) = ledger.record(domain.as_str(), move |page| page.anchor = anchor).await
+    {
+        tracing::error!(trust = %name, error = &error as &dyn std::error::Error, "the anchor is not on the disk");
+    }
+    if heard == Heard::Bundle {
+        refresher.wake();
+    }
+}
+
+fn said<'e>(event: &'e BundleEvent, domain: &TrustDomain) -> Said<'e> {
+    match event {
+        BundleEvent::Message { position, bundles } => match (bundles.get(domain), position) {
+            (Some(der), Position::First) => Said::Authorities(der, Place::First),
+            (Some(der), Position::Later) => Said::Authorities(der, Place::Later),
+            (None, _) => Said::Missing,
+        },
+        BundleEvent::PermissionDenied { .. } => Said::PermissionDenied,
+        BundleEvent::Undecodable { .. } => Said::Undecodable,
+        BundleEvent::Unreachable { .. } => Said::Unreachable,
+    }
+}
+
+fn log_change(trust: &str, event: &BundleEvent, before: &AnchorState, after: &AnchorState) {
+    let keys = |state: &AnchorState| {
+        let keys = state.bundle().map(|bundle| bundle.keys().to_vec()).unwrap_or_default();
+        keys.iter().map(|key| key.fingerprint.to_string()).collect::<Vec<_>>()
+    };
+    let (old, new) = (keys(before), keys(after));
+    if old != new {
+        let added: Vec<_> = new.iter().filter(|key| !old.contains(key)).collect();
+        let removed: Vec<_> = old.iter().filter(|key| !new.contains(key)).collect();
+        tracing::warn!(target: "audit", %trust, ?added, ?removed, "ANCHOR_CHANGED");
+        return;
+    }
+    match event {
+        BundleEvent::Message { .. } => tracing::info!(%trust, "anchor heard"),
+        BundleEvent::PermissionDenied { text } => {
+            tracing::error!(%trust, %text, "the SPIRE agent has no entry for this daemon");
+        }
+        BundleEvent::Undecodable { text } => {
+            tracing::error!(%trust, %text, "the Workload API's message cannot be decoded");
+        }
+        BundleEvent::Unreachable { text } => {
+            tracing::warn!(%trust, %text, "the SPIRE agent cannot be reached");
+        }
+    }
+}
+
+/// A root key in two anchors means that one ceremony's loss is another's too.
+fn warn_of_shared_keys(board: &Board) {
+    let generation = board.now();
+    let mut owners = std::collections::BTreeMap::new();
+    for (name, view) in &generation.trusts {
+        for key in view.anchor.bundle().map(|bundle| bundle.keys()).unwrap_or_default() {
+            if let Some(other) = owners.insert(key.fingerprint, name) {
+                tracing::error!(key = %key.fingerprint, first = %other, second = %name, "one key in two anchors");
+            }
+        }
+    }
+}

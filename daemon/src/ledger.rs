@@ -1,0 +1,153 @@
+//! What must not be forgotten and carries no signature: floors, anchor, epoch. One file for the node, one writer.
+//!
+//! Order of every change: metadata durable, then this, then serve. So only damage puts the cache behind.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tufd_tuf::anchor::AnchorState;
+use tufd_tuf::floors::Floors;
+
+use crate::store::{Loaded, SlotError, Slots};
+
+/// The content of the floor file, for good: fields are only ever added.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Book {
+    /// By trust domain: a `[[trust]]` may be renamed, its domain is what it is.
+    trusts: BTreeMap<String, Page>,
+}
+
+/// What is kept of one trust.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    /// The epoch of the chain. A higher one in the configuration starts a new chain.
+    pub epoch: u64,
+    /// What the Workload API said.
+    pub anchor: AnchorState,
+    /// The floors of the chain.
+    pub floors: Floors,
+}
+
+/// Whether the floor file was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Read.
+    Intact,
+    /// There never was one.
+    Never,
+    /// Both slots are damaged.
+    Lost,
+}
+
+/// Which chain a page speaks of after [`Ledger::begin`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chain {
+    /// The one from before.
+    Same,
+    /// A new one: the epoch was raised.
+    New {
+        /// The epoch before.
+        before: u64,
+    },
+    /// The one from before, although the configuration has a lower epoch, which changes nothing.
+    Higher {
+        /// The epoch that stays.
+        kept: u64,
+    },
+}
+
+/// The floor file in memory and on the disk.
+#[derive(Debug, Clone)]
+pub struct Ledger(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    slots: Slots<Book>,
+    book: Book,
+}
+
+/// Why the floor file could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The disk refused.
+    #[error("the floor file cannot be written")]
+    Slot(#[from] SlotError),
+    /// The writing task ended.
+    #[error("the floor file's writer ended")]
+    Ended(#[from] tokio::task::JoinError),
+}
+
+impl Ledger {
+    /// Reads the floor file of a state directory.
+    ///
+    /// # Errors
+    /// [`SlotError`]: a newer format, or a directory that cannot be read.
+    pub fn open(dir: &Path) -> Result<(Self, Found), SlotError> {
+        let (slots, loaded) = Slots::open(dir)?;
+        let (book, found) = match loaded {
+            Loaded::Found(book) => (book, Found::Intact),
+            Loaded::Never => (Book::default(), Found::Never),
+            Loaded::Lost => (Book::default(), Found::Lost),
+        };
+        Ok((Self(Arc::new(Mutex::new(Inner { slots, book }))), found))
+    }
+
+    /// Opens the page of a trust under the configured epoch. Raising the epoch is the only way to leave a chain: the
+    /// anchor stays, the floors start anew. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`SlotError`]
+    pub fn begin(&self, domain: &str, epoch: u64) -> Result<(Page, Chain), SlotError> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inner { slots, book } = &mut *inner;
+        let page =
+            book.trusts.entry(domain.to_owned()).or_insert(Page { epoch, ..Page::default() });
+        let chain = match page.epoch {
+            before if before < epoch => {
+                page.epoch = epoch;
+                page.floors = Floors::default();
+                Chain::New { before }
+            }
+            kept if kept > epoch => Chain::Higher { kept },
+            _ => Chain::Same,
+        };
+        let page = page.clone();
+        if matches!(chain, Chain::New { .. }) {
+            slots.write(book)?;
+        }
+        Ok((page, chain))
+    }
+
+    /// The page of a trust as it stands.
+    #[must_use]
+    pub fn page(&self, domain: &str) -> Page {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.book.trusts.get(domain).cloned().unwrap_or_default()
+    }
+
+    /// Changes the page of a trust and returns when that is on the disk. In memory the change stands in any case, and
+    /// the next write takes it along.
+    ///
+    /// # Errors
+    /// [`LedgerError`]: what depends on the change must not be served.
+    pub async fn record(
+        &self,
+        domain: &str,
+        change: impl FnOnce(&mut Page) + Send + 'static,
+    ) -> Result<(), LedgerError> {
+        let (inner, domain) = (Arc::clone(&self.0), domain.to_owned());
+        let written = tokio::task::spawn_blocking(move || {
+            let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let Inner { slots, book } = &mut *inner;
+            let page = book.trusts.entry(domain).or_default();
+            let before = page.clone();
+            change(page);
+            if *page == before { Ok(()) } else { slots.write(book) }
+        });
+        Ok(written.await??)
+    }
+}

@@ -1,0 +1,78 @@
+//! The first root: a walk along versions until one is covered by today's anchor (design 2).
+
+use tufd_tuf::anchor::{Anchor, Standing};
+use tufd_tuf::floors::RootFloor;
+use tufd_tuf::metadata::{Role as _, Root, Version};
+use tufd_tuf::root::TrustedRoot;
+use tufd_tuf::verified::Raw;
+
+use super::RefreshError;
+use super::update::Update;
+
+/// More versions are not looked at in one walk.
+const WALK_MAX: usize = 256;
+
+impl Update<'_> {
+    /// The trusted root, from the network: the one that the floor file names, or the first that can be entered.
+    pub(super) async fn first_root(
+        &mut self,
+        floor: Option<&RootFloor>,
+    ) -> Result<TrustedRoot, RefreshError> {
+        match floor {
+            Some(floor) => self.restore(floor).await,
+            None => self.enter().await,
+        }
+    }
+
+    /// Our copy was lost: only the very file that was trusted will do.
+    async fn restore(&mut self, floor: &RootFloor) -> Result<TrustedRoot, RefreshError> {
+        let offered = self.ask_all(Some(floor.version), Root::TYPE, Root::BYTES_MAX).await?;
+        let take = |bytes| Raw::new(bytes).and_then(|raw| TrustedRoot::restore(raw, floor));
+        self.first_good((), offered, |(), bytes: Vec<u8>| take(bytes).map_err(|why| ((), why)))
+            .map_err(|((), e)| e)
+    }
+
+    async fn enter(&mut self) -> Result<TrustedRoot, RefreshError> {
+        let anchor = self.anchor_to_enter()?;
+        let first =
+            Version::try_from(self.trust().min_root_version.get()).unwrap_or(Version::FIRST);
+        let from = anchor.least_root_version().map_or(first, |least| least.max(first));
+        let (mut version, mut last) = (from, "the repository has no such root".to_owned());
+        for _ in 0..WALK_MAX {
+            let offered = self.ask_all(Some(version), Root::TYPE, Root::BYTES_MAX).await?;
+            if offered.is_empty() {
+                offered.nothing()?;
+                return Err(RefreshError::NotEntered { from, last });
+            }
+            let take =
+                |bytes| Raw::new(bytes).and_then(|raw| TrustedRoot::enter(raw, version, &anchor));
+            match self
+                .first_good((), offered, |(), bytes: Vec<u8>| take(bytes).map_err(|why| ((), why)))
+            {
+                Ok(root) => return Ok(root),
+                Err(((), error)) => last = error.to_string(),
+            }
+            version = version.next();
+        }
+        Err(RefreshError::NotEntered { from, last })
+    }
+
+    /// Today's anchor, if its standing lets a root be entered: nothing pends.
+    fn anchor_to_enter(&self) -> Result<Anchor, RefreshError> {
+        let refused = |why: &str| Err(RefreshError::NoAnchor { why: why.to_owned() });
+        let view = self.view();
+        match view.anchor.standing(&view.limits, self.now()) {
+            Standing::Missing => {
+                return refused("the SPIRE agent has not given a bundle of the trust domain yet");
+            }
+            Standing::Pending(_) => {
+                return refused("the trust domain is missing from the bundles of the SPIRE agent");
+            }
+            Standing::Denied(_) => return refused("the SPIRE agent has no entry for this daemon"),
+            Standing::Withdrawn(_) => return refused("the root keys are withdrawn"),
+            Standing::Stale(_) => return refused("the anchor is stale"),
+            Standing::Fresh | Standing::Cached | Standing::Unreachable | Standing::Undecodable => {}
+        }
+        view.today().map_or_else(|| refused("there is no anchor"), Ok)
+    }
+}

@@ -1,0 +1,72 @@
+use tufd_tuf::metadata::Version;
+use tufd_tuf::refusal::Refusal;
+
+use crate::fetch::{FileName, FileNameError};
+use crate::ledger::LedgerError;
+use crate::store::CacheError;
+
+/// Why a refresh ended before every step had verified. What was trusted before stays so.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// No source answered.
+    #[error("no source answers for {file}: {last}")]
+    Unreachable {
+        /// The file asked for.
+        file: FileName,
+        /// What the last one said.
+        last: String,
+    },
+    /// Every source that answered says that it has no such file.
+    #[error("no source has {file}")]
+    Absent {
+        /// The file asked for.
+        file: FileName,
+    },
+    /// What the sources gave was refused.
+    #[error("{file} was refused: {why}")]
+    Refused {
+        /// The file asked for.
+        file: FileName,
+        /// Why, of the last copy.
+        why: Refusal,
+    },
+    /// A step of the chain refused without a file.
+    #[error("{0}")]
+    Chain(Refusal),
+    /// There is nothing to enter a chain with.
+    #[error("no root can be entered: {why}")]
+    NoAnchor {
+        /// What the anchor lacks.
+        why: String,
+    },
+    /// No root on offer is covered.
+    #[error("no root from version {from} on can be entered: {last}")]
+    NotEntered {
+        /// Where the walk started.
+        from: Version,
+        /// What the last one lacked.
+        last: String,
+    },
+    /// A role name that no file can have.
+    #[error("a role's name is too long")]
+    Name(#[from] FileNameError),
+    /// The metadata could not be kept.
+    #[error("verified metadata cannot be kept")]
+    Store(#[from] CacheError),
+    /// The floors could not be kept.
+    #[error("floors cannot be kept")]
+    Ledger(#[from] LedgerError),
+    /// A task of the daemon ended.
+    #[error("a writing task ended")]
+    Ended(#[from] tokio::task::JoinError),
+}
+
+impl RefreshError {
+    /// A source that does not answer is worth telling only where no other one said anything.
+    pub(super) fn or_unreachable(self, why: String) -> Self {
+        match self {
+            Self::Unreachable { file, last: _ } => Self::Unreachable { file, last: why },
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The one writer of a trust's chain: a task that runs one refresh at a time, and the handle that asks it to.
+
+mod enter;
+mod error;
+mod record;
+mod schedule;
+mod update;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+use tufd_tuf::metadata::Role as _;
+use tufd_tuf::view::TrustView;
+
+pub use error::RefreshError;
+pub use record::{Record, replay};
+
+use crate::board::Board;
+use crate::clock::Clock;
+use crate::config::TrustConfig;
+use crate::fetch::{Mirrors, Patience, SourceHealth};
+use schedule::Schedule;
+use update::Update;
+
+/// A lookup waits no longer for a refresh than this.
+pub const LOOKUP_DEADLINE: Duration = Duration::from_secs(6);
+/// Demands that may wait for the next refresh; more are turned away at once.
+const DEMANDS_MAX: usize = 1_024;
+
+/// Asks for refreshes of one trust and knows how they went.
+#[derive(Debug, Clone)]
+pub struct Refresher {
+    demands: mpsc::Sender<Demand>,
+    mirrors: Arc<Mirrors>,
+    status: Arc<Mutex<Status>>,
+}
+
+/// How refreshes went.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    /// When one last ended with every step verified.
+    pub last_success: Option<Timestamp>,
+    /// Why the newest did not.
+    pub error: Option<String>,
+    /// When the next is due.
+    pub next: Option<Timestamp>,
+}
+
+/// How one refresh ended.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// Why it did not verify every step, where it did not.
+    pub error: Option<String>,
+    /// Whether anything else is trusted than before.
+    pub changed: Changed,
+}
+
+/// Whether anything else is trusted than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// A lookup that newer metadata could turn into ALLOW: spaced.
+    Lookup,
+    /// `tufctl refresh`, or a new bundle: at once.
+    Now,
+}
+
+#[derive(Debug)]
+struct Demand {
+    cause: Cause,
+    done: oneshot::Sender<Done>,
+}
+
+/// What a refresh of one trust works with.
+#[derive(Debug, Clone)]
+pub struct Keeper {
+    /// The trust's configuration.
+    pub trust: TrustConfig,
+    /// Where its metadata is.
+    pub mirrors: Arc<Mirrors>,
+    /// Where what verified is kept.
+    pub record: Record,
+    /// What answers.
+    pub board: Arc<Board>,
+    /// What was known of the trust at the start; the board knows better.
+    pub first: Arc<TrustView>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Keeper {
+    /// What is known of the trust now.
+    fn view(&self) -> Arc<TrustView> {
+        self.board.trust(&self.trust.name).unwrap_or_else(|| Arc::clone(&self.first))
+    }
+}
+
+impl Refresher {
+    /// Starts the task. It ends with the last handle.
+    #[must_use]
+    pub fn start(keeper: Keeper, period: Duration) -> Self {
+        let (demands, waiting) = mpsc::channel(DEMANDS_MAX);
+        let status = Arc::new(Mutex::new(Status::default()));
+        let mirrors = Arc::clone(&keeper.mirrors);
+        let task = Task { keeper, schedule: Schedule::new(period), status: Arc::clone(&status) };
+        tokio::spawn(task.run(waiting));
+        Self { demands, mirrors, status }
+    }
+
+    /// Asks for a refresh on behalf of a lookup and waits for it, unless none may start in time. Returns when the
+    /// answer may be another one.
+    pub async fn for_lookup(&self) {
+        // A time-out is no error: the lookup is answered from what there is.
+        let _ = timeout(LOOKUP_DEADLINE, self.demand(Cause::Lookup)).await;
+    }
+
+    /// Refreshes now and tells how that went; `None` when the daemon is going down.
+    pub async fn now(&self) -> Option<Done> {
+        self.demand(Cause::Now).await
+    }
+
+    /// Asks for a refresh now without waiting.
+    pub fn wake(&self) {
+        let (done, _) = oneshot::channel();
+        // A full queue means that a refresh follows anyway.
+        let _ = self.demands.try_send(Demand { cause: Cause::Now, done });
+    }
+
+    /// How refreshes went.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How each source has been doing.
+    #[must_use]
+    pub fn sources(&self) -> Vec<SourceHealth> {
+        self.mirrors.health()
+    }
+
+    async fn demand(&self, cause: Cause) -> Option<Done> {
+        let (done, ended) = oneshot::channel();
+        self.demands.try_send(Demand { cause, done }).ok()?;
+        ended.await.ok()
+    }
+}
+
+struct Task {
+    keeper: Keeper,
+    schedule: Schedule,
+    status: Arc<Mutex<Status>>,
+}
+
+impl Task {
+    /// One refresh at a time. Those who ask while one runs wait for the next: it alone can know of what they know.
+    async fn run(mut self, mut demands: mpsc::Receiver<Demand>) {
+        let mut waiting: Vec<Demand> = Vec::new();
+        loop {
+            let lookup_only = !waiting.is_empty();
+            let at =
+                if lookup_only { self.schedule.lookup_at() } else { self.schedule.periodic_at() };
+            tokio::select! {
+                demand = demands.recv() => match demand {
+                    Some(demand) => waiting.push(demand),
+                    None => return,
+                },
+                () = sleep_until(at.min(self.schedule.periodic_at())) => {}
+            }
+            while let Ok(demand) = demands.try_recv() {
+                waiting.push(demand);
+            }
+            let now = Instant::now();
+            if self.schedule.lookup_at() > now + LOOKUP_DEADLINE {
+                // Too far off to wait for: the sender is dropped, and the lookup answers from what there is.
+                waiting.retain(|demand| demand.cause == Cause::Now);
+            }
+            let urgent = waiting.iter().any(|demand| demand.cause == Cause::Now);
+            let looked_up = !waiting.is_empty() && self.schedule.lookup_at() <= now;
+            if urgent || looked_up || self.schedule.periodic_at() <= now {
+                self.refresh(std::mem::take(&mut waiting)).await;
+            }
+        }
+    }
+
+    async fn refresh(&mut self, asked: Vec<Demand>) {
+        let patience = if asked.is_empty() { Patience::Thorough } else { Patience::Hedged };
+        let done = Update::new(&self.keeper, patience).run().await;
+        let name = &self.keeper.trust.name;
+        match &done.error {
+            None => tracing::info!(trust = %name, changed = ?done.changed, "refreshed"),
+            Some(error) => tracing::warn!(trust = %name, %error, "refresh failed"),
+        }
+        let lookup = asked.iter().any(|demand| demand.cause == Cause::Lookup);
+        let expires = self.expires_in();
+        self.schedule.ended(&done, lookup, expires);
+        self.note(&done);
+        for Demand { cause: _, done: reply } in asked {
+            let _ = reply.send(done.clone());
+        }
+    }
+
+    fn note(&self, done: &Done) {
+        let now = self.keeper.clock.now();
+        let in_a_while = self.schedule.periodic_at().saturating_duration_since(Instant::now());
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        if done.error.is_none() {
+            status.last_success = Some(now);
+        }
+        status.error = done.error.clone();
+        status.next = now.checked_add(in_a_while).ok();
+    }
+
+    /// Until the timestamp expires.
+    fn expires_in(&self) -> Option<Duration> {
+        let view = self.keeper.view();
+        let expires = view.chain.as_ref()?.timestamp().expires();
+        Some(
+            Duration::try_from(expires.duration_since(self.keeper.clock.now())).unwrap_or_default(),
+        )
+    }
+}

@@ -1,0 +1,47 @@
+//! `tufd.v1.Admin`, on the admin socket only.
+
+use tonic::{Request, Response, Status};
+use tufd_proto::v1;
+use tufd_proto::v1::admin_server::Admin;
+
+use super::Shared;
+use super::trust::versions;
+use crate::refresh::{Changed, Refresher};
+
+/// The operator's commands.
+#[derive(Debug, Clone)]
+pub struct AdminService(pub Shared);
+
+#[tonic::async_trait]
+impl Admin for AdminService {
+    async fn refresh(
+        &self,
+        request: Request<v1::RefreshRequest>,
+    ) -> Result<Response<v1::RefreshResponse>, Status> {
+        let named = self.0.named(&request.get_ref().trust)?;
+        let mut results = Vec::new();
+        for (name, refresher) in named {
+            results.push(self.refresh_one(name, refresher).await?);
+        }
+        Ok(Response::new(v1::RefreshResponse { results }))
+    }
+}
+
+impl AdminService {
+    async fn refresh_one(
+        &self,
+        name: &str,
+        refresher: &Refresher,
+    ) -> Result<v1::RefreshResult, Status> {
+        let done =
+            refresher.now().await.ok_or_else(|| Status::unavailable("tufd is going down"))?;
+        let generation = self.0.board.now();
+        Ok(v1::RefreshResult {
+            trust: name.to_owned(),
+            error: done.error.unwrap_or_default(),
+            changed: done.changed == Changed::Yes,
+            generation: generation.number,
+            versions: generation.trusts.get(name).map(|view| versions(view)).unwrap_or_default(),
+        })
+    }
+}

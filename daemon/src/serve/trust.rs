@@ -1,0 +1,228 @@
+//! `tufd.v1.Trust`: what the node trusts, and why.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp as Time;
+use tonic::{Request, Response, Status};
+use tufd_proto::v1;
+use tufd_proto::v1::trust_server::Trust;
+use tufd_tuf::anchor::Standing;
+use tufd_tuf::metadata::{Role as _, RoleKeys, Targets, Threshold};
+use tufd_tuf::trust::{Edge, Trust as Chain};
+use tufd_tuf::verified::Verified;
+use tufd_tuf::view::TrustView;
+
+use super::{Shared, wire};
+use crate::refresh::Refresher;
+
+/// Shows what the node trusts.
+#[derive(Debug, Clone)]
+pub struct TrustService(pub Shared);
+
+#[tonic::async_trait]
+impl Trust for TrustService {
+    async fn get_trust(
+        &self,
+        request: Request<v1::GetTrustRequest>,
+    ) -> Result<Response<v1::TrustState>, Status> {
+        let (generation, now) = (self.0.board.now(), self.0.clock.now());
+        let named = self.0.named(&request.get_ref().trust)?;
+        let entry = |(name, refresher): (&String, &Refresher)| {
+            let view = generation.trusts.get(name)?;
+            Some(self.entry(name, view, refresher, now))
+        };
+        Ok(Response::new(v1::TrustState {
+            generation: generation.number,
+            time: Some(wire::time(now)),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            trusts: named.into_iter().filter_map(entry).collect(),
+        }))
+    }
+}
+
+impl TrustService {
+    fn entry(
+        &self,
+        name: &str,
+        view: &TrustView,
+        refresher: &Refresher,
+        now: Time,
+    ) -> v1::TrustEntry {
+        let (reason, text) = match view.fresh(now) {
+            Ok(_) => (String::new(), String::new()),
+            Err(closed) => (closed.reason.code().to_owned(), closed.text),
+        };
+        let config = self.0.trusts.get(name);
+        let status = refresher.status();
+        v1::TrustEntry {
+            name: name.to_owned(),
+            trust_domain: config.map(|trust| trust.trust_domain.to_string()).unwrap_or_default(),
+            epoch: config.map(|trust| trust.epoch.get()).unwrap_or_default(),
+            reason,
+            text,
+            anchor: Some(anchor(view, now)),
+            root: root(view),
+            roles: view.chain.as_deref().map(roles).unwrap_or_default(),
+            sources: sources(refresher),
+            last_refresh: status.last_success.map(wire::time),
+            last_error: status.error.unwrap_or_default(),
+            next_refresh: status.next.map(wire::time),
+            warnings: warnings(view, now),
+        }
+    }
+}
+
+/// Versions of the top-level roles.
+pub(super) fn versions(view: &TrustView) -> HashMap<String, u64> {
+    let root = view.root.as_ref().map(|root| ("root".to_owned(), root.version().into()));
+    let chain = view.chain.iter().flat_map(|chain| {
+        [
+            (chain.timestamp().name().to_string(), chain.timestamp().version().into()),
+            (chain.snapshot().name().to_string(), chain.snapshot().version().into()),
+            (chain.targets().name().to_string(), chain.targets().version().into()),
+        ]
+    });
+    root.into_iter().chain(chain).collect()
+}
+
+fn anchor(view: &TrustView, now: Time) -> v1::Anchor {
+    let standing = view.anchor.standing(&view.limits, now);
+    let coverage = view.coverage();
+    let covering = coverage.as_ref().and_then(|coverage| coverage.keys());
+    let in_root = view.root.as_ref().map(|root| root.root().fingerprints()).unwrap_or_default();
+    let today = view.today();
+    let keys = today.iter().flat_map(|anchor| anchor.keys()).map(|key| v1::AnchorKey {
+        fingerprint: key.fingerprint.to_string(),
+        algorithm: key.algorithm.to_string(),
+        in_root: in_root.contains(&key.fingerprint),
+        covers: covering.is_some_and(|keys| keys.contains(&key.fingerprint)),
+    });
+    v1::Anchor {
+        state: standing.name().to_owned(),
+        since: view.anchor.since(standing).map(wire::time),
+        threshold: view.rules.threshold.get(),
+        keys: keys.collect(),
+        skipped: view.anchor.bundle().map(|bundle| bundle.skipped()).unwrap_or_default(),
+        least_root_version: today
+            .as_ref()
+            .and_then(|a| a.least_root_version())
+            .map_or(0, u64::from),
+        confirmed: view.anchor.confirmed().map(wire::time),
+        withdraws: match standing {
+            Standing::Pending(at) | Standing::Denied(at) => at.map(wire::time),
+            _ => None,
+        },
+    }
+}
+
+fn root(view: &TrustView) -> Option<v1::Root> {
+    let root = view.root.as_ref()?;
+    let coverage = view.coverage();
+    let covering =
+        coverage.as_ref().and_then(|coverage| coverage.keys()).map_or(0, |keys| keys.len());
+    Some(v1::Root {
+        version: root.version().into(),
+        expires: Some(wire::time(root.expires())),
+        threshold: root.root().threshold().get(),
+        keys: wire::strings(root.root().fingerprints()),
+        covered: coverage.is_some_and(|coverage| coverage.is_covered()),
+        covering: u32::try_from(covering).unwrap_or(u32::MAX),
+    })
+}
+
+/// In the order of the search: each role after the one that delegates to it.
+fn roles(chain: &Chain) -> Vec<v1::Role> {
+    let (timestamp, snapshot, targets) = (chain.timestamp(), chain.snapshot(), chain.targets());
+    let root = chain.root();
+    let mut roles = vec![
+        role(timestamp, timestamp.version(), timestamp.expires(), root.timestamp(), ""),
+        role(snapshot, snapshot.version(), snapshot.expires(), root.snapshot(), ""),
+        role(targets, targets.version(), targets.expires(), root.targets(), ""),
+    ];
+    delegated(chain, targets, &mut roles, &mut Vec::new());
+    roles
+}
+
+fn delegated(
+    chain: &Chain,
+    from: &Verified<Targets>,
+    roles: &mut Vec<v1::Role>,
+    seen: &mut Vec<Edge>,
+) {
+    for delegation in from.delegations() {
+        let edge = Edge { delegator: from.name().clone(), role: delegation.name.clone() };
+        let Some(targets) = chain.role(&edge).filter(|_| !seen.contains(&edge)) else { continue };
+        seen.push(edge);
+        let keys = &delegation.keys;
+        roles.push(role(targets, targets.version(), targets.expires(), keys, from.name().as_str()));
+        delegated(chain, targets, roles, seen);
+    }
+}
+
+fn role<R>(
+    file: &Verified<R>,
+    version: impl Into<u64>,
+    expires: Time,
+    keys: &RoleKeys,
+    delegator: &str,
+) -> v1::Role {
+    v1::Role {
+        name: file.name().to_string(),
+        version: version.into(),
+        expires: Some(wire::time(expires)),
+        threshold: Threshold::get(keys.threshold()),
+        keys: wire::strings(file.signers()),
+        delegator: delegator.to_owned(),
+    }
+}
+
+fn sources(refresher: &Refresher) -> Vec<v1::Source> {
+    let sources = refresher.sources().into_iter().map(|health| v1::Source {
+        url: health.url.to_string(),
+        error: health.last_error.map(|(_, error)| error).unwrap_or_default(),
+        last_answer: health.last_answer.map(wire::time),
+    });
+    sources.collect()
+}
+
+fn warnings(view: &TrustView, now: Time) -> Vec<v1::Warning> {
+    let mut warnings = Vec::new();
+    let mut warn =
+        |code: &str, text: String| warnings.push(v1::Warning { code: code.to_owned(), text });
+    match view.anchor.standing(&view.limits, now) {
+        Standing::Pending(Some(at)) => {
+            warn("WITHDRAWAL_PENDING", format!("the trust domain is missing; withdrawn at {at}"))
+        }
+        Standing::Denied(Some(at)) => {
+            warn("PERMISSION_DENIED", format!("the agent has no entry for us; withdrawn at {at}"))
+        }
+        _ => {}
+    }
+    if let (Some(root), Some(anchor)) = (&view.root, view.today()) {
+        let lacking: Vec<_> =
+            root.root().fingerprints().into_iter().filter(|key| !anchor.has(key)).collect();
+        if !lacking.is_empty() {
+            warn(
+                "ANCHOR_BEHIND",
+                format!(
+                    "the root role has keys that the bundle lacks: {}",
+                    wire::strings(lacking).join(", ")
+                ),
+            );
+        }
+        if anchor.threshold() < root.root().threshold() {
+            warn(
+                "THRESHOLD_LOW",
+                format!(
+                    "[[trust]] threshold {} is below the root role's own {}",
+                    anchor.threshold().get(),
+                    root.root().threshold().get()
+                ),
+            );
+        }
+    }
+    if view.anchor.bundle().is_some_and(|bundle| bundle.skipped() > 0) {
+        warn("KEYS_SKIPPED", "the bundle holds certificates without a key that can be used".into());
+    }
+    warnings
+}

@@ -1,0 +1,74 @@
+//! `tufd.v1.Verifier`: the answer from memory, or after one refresh that could turn it into ALLOW.
+
+use tonic::{Request, Response, Status};
+use tufd_proto::v1;
+use tufd_proto::v1::verifier_server::Verifier;
+use tufd_tuf::reason::Reason;
+use tufd_tuf::verdict::{self, Decision, NoVerdict, Verdict};
+
+use super::{Shared, wire};
+use crate::peer::Peer;
+
+/// Answers whether an image may be used.
+#[derive(Debug, Clone)]
+pub struct VerifierService(pub Shared);
+
+#[tonic::async_trait]
+impl Verifier for VerifierService {
+    async fn verify_image(
+        &self,
+        request: Request<v1::VerifyImageRequest>,
+    ) -> Result<Response<v1::Verdict>, Status> {
+        let peer = request.extensions().get::<Peer>().copied();
+        let v1::VerifyImageRequest { reference, digest, media_type: _, size } =
+            request.into_inner();
+        let size = (size > 0).then_some(size);
+        let asked = verdict::Request { reference: &reference, digest: &digest, size };
+        let mut answer = self.decide(&asked);
+        if let Some(trust) = could_become_allow(&answer)
+            && let Some(refresher) = self.0.refreshers.get(trust)
+        {
+            refresher.for_lookup().await;
+            answer = self.decide(&asked);
+        }
+        match answer {
+            Ok(verdict) => {
+                log(&verdict, peer);
+                Ok(Response::new(wire::verdict(verdict)))
+            }
+            Err(no_verdict) => {
+                tracing::warn!(?reference, ?peer, %no_verdict, "no verdict");
+                Err(Status::unavailable(no_verdict.to_string()))
+            }
+        }
+    }
+}
+
+impl VerifierService {
+    fn decide(&self, request: &verdict::Request<'_>) -> Result<Verdict, NoVerdict> {
+        self.0.board.now().decide(request, self.0.clock.now())
+    }
+}
+
+/// The trust of which newer metadata could turn the answer into ALLOW.
+fn could_become_allow(answer: &Result<Verdict, NoVerdict>) -> Option<&str> {
+    match answer {
+        Ok(verdict) if verdict.reason.newer_metadata_could_allow() => verdict.trust.as_deref(),
+        Ok(_) => None,
+        Err(no_verdict) => {
+            Reason::NoTrust.newer_metadata_could_allow().then_some(&no_verdict.trust)
+        }
+    }
+}
+
+fn log(verdict: &Verdict, peer: Option<Peer>) {
+    let Verdict { decision, reason, text, reference, digest, generation, .. } = verdict;
+    match decision {
+        Decision::Allow => {
+            tracing::debug!(?reference, ?digest, %reason, ?peer, generation, "ALLOW")
+        }
+        Decision::Deny => {
+            tracing::warn!(target: "audit", ?reference, ?digest, %reason, ?text, ?peer, generation, "DENY");
+        }
+    }
+}
