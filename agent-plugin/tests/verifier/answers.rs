@@ -79,6 +79,16 @@ fn daemon_that_never_accepts_blocks_at_the_deadline() {
     node.pull().is_no_verdict_about("no answer from tufd within 300ms");
 }
 
+/// Whoever floods the socket makes every connect fail with EAGAIN at once; that must not decide a pull in a moment.
+#[test]
+fn full_backlog_is_waited_for_until_the_deadline() {
+    let node = Node::empty("deadline = '300ms'");
+    let listener = std::os::unix::net::UnixListener::bind(node.socket()).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let _waiting = std::os::unix::net::UnixStream::connect(node.socket()).unwrap();
+    node.pull().is_no_verdict_about("no answer from tufd within 300ms");
+}
+
 #[test]
 fn stdin_that_never_ends_blocks_at_the_deadline() {
     let node = Node::empty("deadline = '300ms'").serving(Answer::Echo);

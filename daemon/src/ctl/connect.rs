@@ -1,13 +1,18 @@
 use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
+use tokio::time::sleep;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Response, Status};
 
 use super::failure::Failure;
+
+/// Between two tries while the backlog is full.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(5);
 
 /// Connection to one of the daemon's sockets, and how long an answer may take.
 #[derive(Debug)]
@@ -23,7 +28,7 @@ impl Daemon {
         let path = socket.to_owned();
         let connector = tower::service_fn(move |_| {
             let path = path.clone();
-            async move { UnixStream::connect(path).await.map(TokioIo::new) }
+            async move { dial(&path).await.map(TokioIo::new) }
         });
         let endpoint = Endpoint::from_static("http://tufd");
         let channel = tokio::time::timeout(deadline, endpoint.connect_with_connector(connector))
@@ -55,5 +60,15 @@ impl Daemon {
         let socket = self.socket.clone();
         let uid = rustix::process::geteuid().as_raw();
         Failure::Closed { socket, uid, source: source.to_string().into() }
+    }
+}
+
+/// A full backlog answers at once with "would block": somebody floods the socket. The deadline bounds the wait.
+async fn dial(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(BACKLOG_PAUSE).await,
+            dialled => return dialled,
+        }
     }
 }
