@@ -82,27 +82,36 @@ impl SetBy {
 impl Floors {
     /// Drops what the keys of a new root no longer stand for. To be written down before anything older is accepted.
     pub(crate) fn lapse(&mut self, root: &Root) {
-        self.timestamp =
-            self.timestamp.take().filter(|floor| floor.set_by.stands(root.timestamp()));
-        self.snapshot = self.snapshot.take().filter(|floor| floor.set_by.stands(root.snapshot()));
+        let (timestamp, snapshot) = (self.timestamp.take(), self.snapshot.take());
+        let (had_timestamp, had_snapshot) = (timestamp.is_some(), snapshot.is_some());
+        self.timestamp = timestamp.filter(|floor| floor.set_by.stands(root.timestamp()));
+        self.snapshot = snapshot.filter(|floor| floor.set_by.stands(root.snapshot()));
+        let snapshot_lapsed = had_snapshot && self.snapshot.is_none();
         // A floor under the snapshot's version is one, whichever role wrote it down.
-        if let Some(floor) =
-            self.timestamp.as_mut().filter(|floor| !floor.snapshot_keys.stands(root.snapshot()))
+        if let Some(floor) = self
+            .timestamp
+            .as_mut()
+            .filter(|floor| snapshot_lapsed || !floor.snapshot_keys.stands(root.snapshot()))
         {
             floor.snapshot = Version::FIRST;
+        }
+        if snapshot_lapsed || (had_timestamp && self.timestamp.is_none()) {
+            self.served = None;
         }
     }
 
     /// The floors that our own copy of the chain that answers is held against: what it was, not what was seen since.
+    /// Where no chain has answered yet, all that was seen counts.
     pub(crate) fn of_served(&self) -> Self {
+        let Some(served) = self.served else { return self.clone() };
         let signed_by_anyone = || SetBy { keys: BTreeSet::new(), threshold: Threshold::ONE };
-        let timestamp = self.served.map(|served| TimestampFloor {
+        let timestamp = Some(TimestampFloor {
             version: served.timestamp,
             snapshot: served.snapshot,
             set_by: signed_by_anyone(),
             snapshot_keys: signed_by_anyone(),
         });
-        Self { root: self.root.clone(), timestamp, snapshot: None, served: self.served }
+        Self { root: self.root.clone(), timestamp, snapshot: None, served: Some(served) }
     }
 
     /// TUF 5.4.3: neither the timestamp nor the snapshot it names may be older than what was trusted.
