@@ -294,7 +294,7 @@ impl Session<AwaitRoles> {
     /// [`Refused`]
     pub fn role(mut self, bytes: impl Into<Arc<[u8]>>) -> Step<AwaitRoles, AwaitRoles> {
         let Some(wanted) = self.stage.wanted.pop_front() else { return Ok(self) };
-        match verify_targets(wanted.edge.role.clone(), bytes.into(), &wanted.meta, &wanted.keys) {
+        match self.check_role(&wanted, bytes.into()) {
             Ok(targets) => {
                 self.load(wanted.edge, targets);
                 Ok(self.load_held())
@@ -327,6 +327,17 @@ impl Session<AwaitRoles> {
         (Arc::new(trust), floors)
     }
 
+    /// One version of a role is one file, whoever delegates to it: what it delegates is kept under its name, so
+    /// another file would lend its keys to names it has no right to.
+    fn check_role(&self, wanted: &Wanted, bytes: Arc<[u8]>) -> Result<Verified<Targets>, Refusal> {
+        let Wanted { edge, meta, keys } = wanted;
+        let known = self.stage.trust.bytes_of(&edge.role, meta.version);
+        if known.is_some_and(|known| known != bytes) {
+            return Err(Refusal::HashMismatch { role: edge.role.clone() });
+        }
+        verify_targets(edge.role.clone(), bytes, meta, keys)
+    }
+
     fn load(&mut self, edge: Edge, targets: Verified<Targets>) {
         let wanted = wanted_by(&self.stage.trust, &edge.role, &targets);
         self.stage.trust.insert(edge, targets);
@@ -356,12 +367,12 @@ impl Session<AwaitRoles> {
 
     /// What is wanted first, verified from a copy at hand.
     fn held_copy(&self) -> Option<(Edge, Verified<Targets>)> {
-        let Wanted { edge, meta, keys } = self.stage.wanted.front()?;
+        let wanted = self.stage.wanted.front()?;
+        let (role, version) = (&wanted.edge.role, wanted.meta.version);
         let places = self.held.iter().map(AsRef::as_ref).chain([&self.stage.trust]);
-        let mut copies = places.filter_map(|trust| trust.bytes_of(&edge.role, meta.version));
-        let verified =
-            copies.find_map(|bytes| verify_targets(edge.role.clone(), bytes, meta, keys).ok())?;
-        Some((edge.clone(), verified))
+        let mut copies = places.filter_map(|trust| trust.bytes_of(role, version));
+        let verified = copies.find_map(|bytes| self.check_role(wanted, bytes).ok())?;
+        Some((wanted.edge.clone(), verified))
     }
 }
 
