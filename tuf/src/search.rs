@@ -22,6 +22,8 @@ pub enum Answer<'t> {
         role: &'t Verified<Targets>,
         /// The way to it, from `targets`.
         path: Vec<RoleName>,
+        /// All roles that were asked, in order: the answer holds as long as all of them do.
+        asked: Vec<&'t Verified<Targets>>,
     },
     /// No role that may speak of it does.
     NotFound {
@@ -52,10 +54,10 @@ struct Step {
 pub fn search<'t>(fresh: &Fresh<'t>, target_path: &str) -> Answer<'t> {
     let trust = fresh.trust();
     let mut stack = vec![Step { edge: None, path: vec![trust.targets().name().clone()] }];
-    let (mut visited, mut order) = (BTreeSet::new(), Vec::new());
+    let (mut visited, mut asked) = (BTreeSet::new(), Vec::new());
     while let Some(Step { edge, path }) = stack.pop() {
         let name = path.last().cloned().unwrap_or_else(|| trust.targets().name().clone());
-        if order.len() >= VISITED_MAX || !visited.insert(name.clone()) {
+        if asked.len() >= VISITED_MAX || !visited.insert(name.clone()) {
             continue;
         }
         let role = match edge.as_ref().map_or(Some(trust.targets()), |edge| trust.role(edge)) {
@@ -64,16 +66,16 @@ pub fn search<'t>(fresh: &Fresh<'t>, target_path: &str) -> Answer<'t> {
             None if trust.snapshot().role(&name).is_none() => break,
             None => return Answer::Unavailable { role: name },
         };
-        order.push(name.clone());
+        asked.push(role);
         if role.expires() <= fresh.now() {
             return Answer::Expired { role: name, expires: role.expires() };
         }
         if let Some(target) = role.target(target_path) {
-            return Answer::Found { target, role, path };
+            return Answer::Found { target, role, path, asked };
         }
         descend(role, target_path, &path, &mut stack);
     }
-    Answer::NotFound { visited: order }
+    Answer::NotFound { visited: asked.iter().map(|role| role.name().clone()).collect() }
 }
 
 /// Pushes the delegations that cover the path, the first on top; a terminating one forgets all that would follow it.

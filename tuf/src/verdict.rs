@@ -118,7 +118,9 @@ impl Generation {
         };
         match view.fresh(now) {
             Ok(fresh) => {
-                Ok(verdict.of_chain(fresh).of_target(fresh, &reference, digest, request.size))
+                let answer =
+                    verdict.of_chain(fresh).of_target(fresh, &reference, digest, request.size);
+                Ok(answer.valid_until(view.anchor.changes_at(&view.limits, now)))
             }
             Err(Closed { reason: Reason::NoTrust, text }) => {
                 Err(NoVerdict { trust: policy.trust.clone(), text })
@@ -156,7 +158,12 @@ impl Verdict {
     fn by<R: Role>(&mut self, name: &RoleName, role: &R) {
         self.versions.insert(name.clone(), role.version());
         self.expires.insert(name.clone(), role.expires());
-        self.valid_until = self.expires.values().min().copied();
+    }
+
+    /// Until the first role that was asked expires, or a clock of the anchor runs out.
+    fn valid_until(mut self, anchor_changes: Option<Time>) -> Self {
+        self.valid_until = self.expires.values().copied().chain(anchor_changes).min();
+        self
     }
 
     fn of_chain(mut self, fresh: Fresh<'_>) -> Self {
@@ -178,8 +185,8 @@ impl Verdict {
     ) -> Self {
         let path = reference.target_path(digest);
         match search(&fresh, &path) {
-            Answer::Found { target, role, path: roles } => {
-                self.by(role.name(), &**role);
+            Answer::Found { target, role, path: roles, asked } => {
+                asked.into_iter().for_each(|role| self.by(role.name(), &**role));
                 self.keys = role.signers().clone();
                 self.role_path = roles;
                 let by = role.name();
