@@ -131,6 +131,17 @@ impl AnchorState {
         trust_domain: &str,
         now: Time,
     ) -> Result<Heard, BundleError> {
+        let set_back = self.set_back(now);
+        let heard = self.take_in(said, trust_domain, now)?;
+        Ok(if set_back && heard == Heard::Same { Heard::Clock } else { heard })
+    }
+
+    fn take_in(
+        &mut self,
+        said: Said<'_>,
+        trust_domain: &str,
+        now: Time,
+    ) -> Result<Heard, BundleError> {
         match said {
             Said::Authorities([], _) | Said::Missing => Ok(self.absent(now)),
             Said::Authorities(der, place) => match Bundle::parse(der, trust_domain) {
@@ -240,6 +251,13 @@ impl AnchorState {
             (Heard::Same, false) => Heard::Same,
             _ => Heard::Clock,
         }
+    }
+
+    /// A moment that is yet to come was read from a wrong clock: it would put a withdrawal off until then.
+    fn set_back(&mut self, now: Time) -> bool {
+        let clocks = [&mut self.confirmed, &mut self.absent_since, &mut self.denied_since];
+        let ahead = clocks.into_iter().flatten().filter(|at| **at > now);
+        ahead.map(|at| *at = now).count() > 0
     }
 
     fn link(&mut self, link: Link, now: Time) {
