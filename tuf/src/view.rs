@@ -96,6 +96,10 @@ impl TrustView {
             let text = format!("no chain verifies under root {}: {trouble}", root.version());
             return Err(closed(Reason::NoValidChain, text));
         };
+        if chain.root().hash() != root.hash() {
+            let text = format!("the chain was not verified under root {}", root.version());
+            return Err(closed(Reason::NoValidChain, text));
+        }
         chain.fresh(now).map_err(|refusal| self.expired(refusal))
     }
 
