@@ -208,7 +208,8 @@ fn read_signatures(root: Node<'_, '_>, role: &RoleName) -> Result<Vec<(KeyId, Ve
     let malformed = |source| Refusal::Malformed { role: role.clone(), source };
     let mut seen = BTreeSet::new();
     let mut read = Vec::new();
-    for node in field(root, "signatures").map_err(malformed)?.children() {
+    let signatures = field(root, "signatures").and_then(Node::array).map_err(malformed)?;
+    for node in signatures.children() {
         let SignatureJson { keyid, sig } = from_node(node).map_err(malformed)?;
         if !seen.insert(keyid.clone()) {
             return Err(Refusal::DuplicateSignature { role: role.clone(), keyid });

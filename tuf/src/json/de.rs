@@ -76,9 +76,19 @@ impl<'de> Deserializer<'de> for Node<'_, 'de> {
         visitor.visit_newtype_struct(self)
     }
 
+    /// From an object only: serde's derived structs would take a list, too, by position.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, JsonError> {
+        self.object()?.deserialize_any(visitor)
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
-        tuple tuple_struct map struct enum identifier ignored_any
+        tuple tuple_struct map enum identifier ignored_any
     }
 }
 
@@ -111,9 +121,11 @@ mod tests {
 
     #[test]
     fn wrong_shapes_are_named() {
-        for (text, part) in
-            [(r#"{"version":-1,"meta":{}}"#, "-1"), (r#"{"version":1}"#, "meta"), ("[]", "Sample")]
-        {
+        for (text, part) in [
+            (r#"{"version":-1,"meta":{}}"#, "-1"),
+            (r#"{"version":1}"#, "meta"),
+            ("[1,null,{}]", "an object"),
+        ] {
             let document = Document::parse(text.as_bytes()).unwrap();
             let error = from_node::<Sample>(document.root()).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

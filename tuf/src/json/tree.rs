@@ -125,6 +125,30 @@ impl<'d, 'a> Node<'d, 'a> {
         std::iter::from_fn(move || Some((children.next()?, children.next()?)))
     }
 
+    /// The value, if it is an object.
+    ///
+    /// # Errors
+    /// [`JsonError::Shape`]
+    pub(crate) fn object(self) -> Result<Self, JsonError> {
+        self.of_kind(Kind::Object, "an object")
+    }
+
+    /// The value, if it is an array.
+    ///
+    /// # Errors
+    /// [`JsonError::Shape`]
+    pub(crate) fn array(self) -> Result<Self, JsonError> {
+        self.of_kind(Kind::Array, "an array")
+    }
+
+    fn of_kind(self, kind: Kind, what: &str) -> Result<Self, JsonError> {
+        if self.kind() == kind {
+            return Ok(self);
+        }
+        let at = self.span.start;
+        Err(JsonError::Shape { message: format!("expected {what} at byte {at}") })
+    }
+
     /// The value under a key of an object.
     pub(crate) fn get(self, key: &str) -> Option<Node<'d, 'a>> {
         (self.kind() == Kind::Object)

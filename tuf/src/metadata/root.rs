@@ -54,7 +54,7 @@ impl Role for Root {
 
     fn read(Signed(signed): Signed<'_, '_>) -> Result<Self, JsonError> {
         let (version, expires) = Head::read::<Self>(signed)?;
-        let keys = KeyTable::read(field(signed, "keys")?)?;
+        let keys = KeyTable::read(field(signed, "keys")?.object()?)?;
         let Body { consistent_snapshot, roles } = from_node(signed)?;
         Ok(Self {
             version,

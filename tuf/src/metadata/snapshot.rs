@@ -63,7 +63,7 @@ impl Role for Snapshot {
     fn read(Signed(signed): Signed<'_, '_>) -> Result<Self, JsonError> {
         let (version, expires) = Head::read::<Self>(signed)?;
         let mut roles = BTreeMap::new();
-        for (name, meta) in field(signed, "meta")?.entries() {
+        for (name, meta) in field(signed, "meta")?.object()?.entries() {
             let name = name.string();
             let role = name
                 .strip_suffix(".json")

@@ -108,9 +108,9 @@ impl Role for Targets {
 
     fn read(Signed(signed): Signed<'_, '_>) -> Result<Self, JsonError> {
         let (version, expires) = Head::read::<Self>(signed)?;
+        let entries = field(signed, "targets")?.object()?.entries();
         let targets =
-            field(signed, "targets")?.entries().map(|(path, target)| read_target(path, target));
-        let targets = targets.collect::<Result<_, _>>()?;
+            entries.map(|(path, target)| read_target(path, target)).collect::<Result<_, _>>()?;
         let delegations =
             signed.get("delegations").map(read_delegations).transpose()?.unwrap_or_default();
         Ok(Self { version, expires, targets, delegations })
@@ -143,10 +143,10 @@ fn read_delegations(delegations: Node<'_, '_>) -> Result<Vec<Delegation>, JsonEr
     if delegations.get("succinct_roles").is_some() {
         return Err(shape("succinct_roles (TAP 15) are not supported yet".into()));
     }
-    let keys = KeyTable::read(field(delegations, "keys")?)?;
+    let keys = KeyTable::read(field(delegations, "keys")?.object()?)?;
     let mut names = BTreeSet::new();
     let mut read = Vec::new();
-    for role in field(delegations, "roles")?.children() {
+    for role in field(delegations, "roles")?.array()?.children() {
         let delegation = read_delegation(&keys, role)?;
         if !names.insert(delegation.name.clone()) {
             return Err(shape(format!(
