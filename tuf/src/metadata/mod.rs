@@ -126,7 +126,8 @@ impl From<Threshold> for u32 {
     }
 }
 
-/// The name of a role. Hostile until a file that lists it was verified, and never a path.
+/// The name of a role. Hostile until a file that lists it was verified, and never a path. Shown with control and other
+/// invisible characters escaped, so that no name writes lines of its own into a log or an answer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RoleName(Arc<str>);
@@ -151,19 +152,25 @@ impl RoleName {
 
 impl fmt::Display for RoleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        show(&self.0, f)
     }
 }
 
-/// An id that a file gives to a key; it means something in that file only (TAP 12).
+/// An id that a file gives to a key; it means something in that file only (TAP 12). Shown like a [`RoleName`], and no
+/// longer than an id needs to be: nobody has signed it yet when it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(String);
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let shown: String = self.0.chars().take(80).collect();
+        show(&shown, f)
     }
+}
+
+fn show(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{}", name.escape_debug())
 }
 
 /// Who may sign a role, and how many of them must.
