@@ -99,12 +99,12 @@ impl Reason {
             | Self::SnapshotExpired
             | Self::FreezeSuspected
             | Self::NoValidChain
-            | Self::RootNotCovered
-            | Self::FloorsLost
             | Self::NoTrust => true,
             Self::Signed
             | Self::NoPolicy
             | Self::InvalidReference
+            | Self::RootNotCovered
+            | Self::FloorsLost
             | Self::AnchorWithdrawn
             | Self::AnchorStale
             | Self::ClockImplausible => false,

@@ -73,6 +73,29 @@ impl TrustView {
         Some(self.root.as_ref()?.coverage(&self.today()?))
     }
 
+    /// Today's anchor, if a chain may be entered under it: it was heard in this run and nothing pends. A copy of
+    /// yesterday's could still hold the keys whose theft is why the chain is entered anew.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn anchor_to_enter(&self, now: Time) -> Result<Anchor, &'static str> {
+        let standing = self.anchor.standing(&self.limits, now);
+        match (standing, self.today()) {
+            (Standing::Fresh, Some(anchor)) => Ok(anchor),
+            (Standing::Pending(_), _) => {
+                Err("the trust domain is missing from the bundles of the SPIRE agent")
+            }
+            (Standing::Denied(_), _) => Err("the SPIRE agent has no entry for this daemon"),
+            (Standing::Withdrawn(_), _) => Err("the root keys are withdrawn"),
+            (Standing::Unreachable, _) => Err("the SPIRE agent cannot be reached"),
+            (Standing::Undecodable, _) => Err("the bundle of the SPIRE agent cannot be decoded"),
+            (Standing::Stale(_), _) => Err("the root keys are stale"),
+            (Standing::Cached | Standing::Missing | Standing::Fresh, _) => {
+                Err("the SPIRE agent has not given a bundle of the trust domain yet")
+            }
+        }
+    }
+
     /// Proves that this trust may decide at `now`: anchor in force, root covered, chain complete and unexpired.
     ///
     /// # Errors

@@ -1,6 +1,5 @@
 //! The first root: a walk along versions until one is covered by today's anchor (design 2).
 
-use tufd_tuf::anchor::{Anchor, Standing};
 use tufd_tuf::floors::RootFloor;
 use tufd_tuf::metadata::{Role as _, Root, Version};
 use tufd_tuf::root::TrustedRoot;
@@ -33,7 +32,8 @@ impl Update<'_> {
     }
 
     async fn enter(&mut self) -> Result<TrustedRoot, RefreshError> {
-        let anchor = self.anchor_to_enter()?;
+        let anchor = self.view().anchor_to_enter(self.now());
+        let anchor = anchor.map_err(|why| RefreshError::NoAnchor { why })?;
         let first =
             Version::try_from(self.trust().min_root_version.get()).unwrap_or(Version::FIRST);
         let from = anchor.least_root_version().map_or(first, |least| least.max(first));
@@ -55,24 +55,5 @@ impl Update<'_> {
             version = version.next();
         }
         Err(RefreshError::NotEntered { from, last })
-    }
-
-    /// Today's anchor, if its standing lets a root be entered: nothing pends.
-    fn anchor_to_enter(&self) -> Result<Anchor, RefreshError> {
-        let refused = |why: &str| Err(RefreshError::NoAnchor { why: why.to_owned() });
-        let view = self.view();
-        match view.anchor.standing(&view.limits, self.now()) {
-            Standing::Missing => {
-                return refused("the SPIRE agent has not given a bundle of the trust domain yet");
-            }
-            Standing::Pending(_) => {
-                return refused("the trust domain is missing from the bundles of the SPIRE agent");
-            }
-            Standing::Denied(_) => return refused("the SPIRE agent has no entry for this daemon"),
-            Standing::Withdrawn(_) => return refused("the root keys are withdrawn"),
-            Standing::Stale(_) => return refused("the anchor is stale"),
-            Standing::Fresh | Standing::Cached | Standing::Unreachable | Standing::Undecodable => {}
-        }
-        view.today().map_or_else(|| refused("there is no anchor"), Ok)
     }
 }

@@ -37,7 +37,7 @@ pub enum RefreshError {
     #[error("no root can be entered: {why}")]
     NoAnchor {
         /// What the anchor lacks.
-        why: String,
+        why: &'static str,
     },
     /// No root on offer is covered.
     #[error("no root from version {from} on can be entered: {last}")]

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{Changed, Done};
 
 /// Refreshes for lookups are this far apart, and then twice as far each time one finds nothing new, up to the period.
+/// Others do not count: an image published right after a periodic refresh is not to wait for that.
 const LOOKUP_SPACING: Duration = Duration::from_secs(5);
 /// After a failure; doubled each time, up to the period.
 const RETRY: Duration = Duration::from_secs(1);
@@ -40,12 +41,17 @@ impl Schedule {
     /// Plans the next ones after a refresh ended; `expires` is how long the timestamp still lives.
     pub(super) fn ended(&mut self, done: &Done, for_lookup: bool, expires: Option<Duration>) {
         let now = Instant::now();
-        self.spacing = match (done.changed, for_lookup) {
-            (Changed::Yes, _) => LOOKUP_SPACING,
-            (Changed::No, true) => (self.spacing * 2).min(self.period.max(LOOKUP_SPACING)),
-            (Changed::No, false) => self.spacing,
-        };
-        self.lookup_at = now + self.spacing;
+        match (done.changed, for_lookup) {
+            (Changed::Yes, _) => {
+                self.spacing = LOOKUP_SPACING;
+                self.lookup_at = self.lookup_at.min(now + self.spacing);
+            }
+            (Changed::No, true) => {
+                self.lookup_at = now + self.spacing;
+                self.spacing = (self.spacing * 2).min(self.period.max(LOOKUP_SPACING));
+            }
+            (Changed::No, false) => {}
+        }
         let jittered = self.period.mul_f64(1.0 + JITTER * (fastrand::f64() * 2.0 - 1.0));
         let pause = match &done.error {
             Some(_) => {
