@@ -1,0 +1,14 @@
+//! The whole daemon in one process, with fakes at its edges: an agent, sources that misbehave, and a clock that a
+//! test moves. Timers run on a paused tokio clock, so nothing here sleeps and nothing depends on the machine's speed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers of tests
+
+mod anchor;
+mod chain;
+mod floors;
+mod lookup;
+mod mirrors;
+mod node;
+mod program;
+mod rotation;
+mod site;
+mod surface;
