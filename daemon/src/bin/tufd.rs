@@ -30,13 +30,13 @@ enum Command {
     /// Serve until SIGTERM or SIGINT.
     Run {
         /// The configuration file.
-        #[arg(long, default_value = "/etc/tufd/tufd.toml")]
+        #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
     /// Check a configuration file and say what is wrong with it; exit 78 if anything is.
     Validate {
         /// The configuration file.
-        #[arg(long, default_value = "/etc/tufd/tufd.toml")]
+        #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
 }
