@@ -74,7 +74,7 @@ pub async fn run(
     let (down, _) = watch::channel(());
     let mut tasks = JoinSet::new();
     let sockets = serve(&config, &shared, &down, &mut tasks).await?;
-    start_anchors(&config, &shared, listeners, ledger, &mut tasks);
+    start_anchors(&config, &shared, listeners, ledger, &down, &mut tasks);
     ready();
     tracing::info!(serve = %config.serve.socket.display(), admin = %config.admin.socket.display(), "serving");
     tokio::select! {
@@ -184,6 +184,7 @@ fn start_anchors(
     shared: &Shared,
     listeners: Vec<Listener>,
     ledger: Ledger,
+    down: &watch::Sender<()>,
     tasks: &mut JoinSet<Result<()>>,
 ) {
     let (events, heard) = mpsc::channel(EVENTS_MAX);
@@ -193,8 +194,13 @@ fn start_anchors(
     tokio::spawn(api.watch(domains, events));
     let keep =
         anchor::keep(heard, listeners, Arc::clone(&shared.board), ledger, shared.clock.clone());
+    let mut down = down.subscribe();
     tasks.spawn(async move {
-        keep.await;
+        // Events never end by themselves; a write of the floor file that is under way goes on without us.
+        tokio::select! {
+            () = keep => {}
+            _ = down.changed() => {}
+        }
         Ok(())
     });
 }
