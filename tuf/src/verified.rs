@@ -22,8 +22,12 @@ pub struct Raw<R> {
 }
 
 /// Metadata whose signatures met the threshold of whoever delegates to it. Read from the very bytes that were signed.
-#[derive(Debug, Clone)]
-pub struct Verified<R> {
+/// A clone is the same file.
+#[derive(Debug)]
+pub struct Verified<R>(Arc<File<R>>);
+
+#[derive(Debug)]
+struct File<R> {
     name: RoleName,
     bytes: Arc<[u8]>,
     hash: Sha256,
@@ -126,25 +130,31 @@ impl<R> Verified<R> {
     /// The role's name.
     #[must_use]
     pub fn name(&self) -> &RoleName {
-        &self.name
+        &self.0.name
     }
 
     /// The file as it came.
     #[must_use]
     pub fn bytes(&self) -> &Arc<[u8]> {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// SHA-256 of the file.
     #[must_use]
     pub fn hash(&self) -> Sha256 {
-        self.hash
+        self.0.hash
     }
 
     /// The distinct keys whose signatures counted.
     #[must_use]
     pub fn signers(&self) -> &BTreeSet<Fingerprint> {
-        &self.signers
+        &self.0.signers
+    }
+}
+
+impl<R> Clone for Verified<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -152,7 +162,7 @@ impl<R> std::ops::Deref for Verified<R> {
     type Target = R;
 
     fn deref(&self) -> &R {
-        &self.signed
+        &self.0.signed
     }
 }
 
@@ -170,7 +180,7 @@ impl<R> Opened<R> {
     fn by(self, keys: &RoleKeys) -> Result<Verified<R>, Refusal> {
         let signers = verify_threshold(&self, keys)?;
         let Self { name, bytes, message: _, signatures: _, signed } = self;
-        Ok(Verified { name, hash: Sha256::of(&bytes), bytes, signed, signers })
+        Ok(Verified(Arc::new(File { name, hash: Sha256::of(&bytes), bytes, signed, signers })))
     }
 }
 
