@@ -68,19 +68,18 @@ seconds_since() {
     printf '%d.%02d' $((micros / 1000000)) $((micros % 1000000 / 10000))
 }
 
-# within SECONDS COMMAND…: tries until the command succeeds; prints how long it took.
+# within SECONDS COMMAND…: tries until the command succeeds, which it must within that time.
 within() {
-    local limit=$1 from=$EPOCHREALTIME
+    local limit=$1 from=$EPOCHREALTIME status=1
     shift
-    until "$@" >"$RUN/log/within" 2>&1; do
-        if ((${EPOCHREALTIME/./} - ${from/./} > limit * 1000000)); then
-            echo "  not within $limit s: $*"
-            sed 's/^/  | /' "$RUN/log/within"
-            return 1
-        fi
-        sleep 0.05
+    until ((status == 0 || ${EPOCHREALTIME/./} - ${from/./} > limit * 1000000)); do
+        status=0
+        "$@" >"$RUN/log/within" 2>&1 || status=$?
+        ((status == 0)) || sleep 0.05
     done
-    echo "    after $(seconds_since "$from") s (limit $limit): $*"
+    echo "    $( ((status == 0)) && echo done || echo failing) after $(seconds_since "$from") s (limit $limit): $*"
+    ((status == 0)) || sed 's/^/  | /' "$RUN/log/within"
+    ((status == 0 && ${EPOCHREALTIME/./} - ${from/./} <= limit * 1000000))
 }
 
 # refuse COMMAND…: succeeds where the command fails.
