@@ -1,0 +1,18 @@
+//! The rules against an organisation whose repository misbehaves: one module a stage, one test an attack. Each asserts
+//! the refusal or the reason, and what stays trusted.
+
+mod anchor;
+mod anchor_state;
+mod bundle;
+mod floors;
+mod graph;
+mod node;
+mod properties;
+mod roles;
+mod root;
+mod snapshot;
+mod targets;
+mod timestamp;
+mod verdict;
+mod view;
+mod world;

@@ -1,0 +1,305 @@
+//! Delegated roles: loading them, one by one, each under its delegator (TUF 5.6).
+
+use serde_json::json;
+use testkit::{Files, Team, damage};
+use tufd_tuf::refusal::Refusal;
+use tufd_tuf::search::{Answer, search};
+use tufd_tuf::trust::Trust;
+use tufpub::Search;
+
+use super::node::{Node, bytes, load, refuse};
+use super::world::{API, World, delegate, new_key, target};
+
+/// What the chain says of a path, in a word and the roles: `found targets>payments`.
+pub(crate) fn say(node: &Node, path: &str) -> String {
+    say_of(node.held.as_ref().unwrap(), path, node.clock.now())
+}
+
+fn say_of(trust: &Trust, path: &str, now: jiff::Timestamp) -> String {
+    let fresh = trust.fresh(now).unwrap();
+    let joined = |names: &[tufd_tuf::metadata::RoleName], by: &str| {
+        names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(by)
+    };
+    match search(&fresh, path) {
+        Answer::Found { path, .. } => format!("found {}", joined(&path, ">")),
+        Answer::NotFound { visited } => format!("none {}", joined(&visited, ",")),
+        Answer::Unavailable { role } => format!("unavailable {role}"),
+        Answer::Expired { role, .. } => format!("expired {role}"),
+    }
+}
+
+/// A bad file of the team is refused; the good one passes through the same gate.
+fn refused(world: &World, bad: &Files) -> Refusal {
+    let session = world.fresh_node(&world.good).at_roles(&world.good);
+    let (session, why) = refuse(session, |s| s.role(bytes(bad, "1.payments.json")));
+    let session = session.role(bytes(&world.good, "1.payments.json")).unwrap();
+    assert!(session.wanted().is_none());
+    let (trust, _) = session.finish();
+    assert_eq!(say_of(&trust, API, world.clock.now()), "found targets>payments");
+    why
+}
+
+#[test]
+fn role_hash_mismatch() {
+    let world = World::new();
+    let bad = world.damaged(|files, _| damage::hash_mismatch(files, "1.payments.json"));
+    assert!(matches!(refused(&world, &bad), Refusal::HashMismatch { .. }));
+}
+
+#[test]
+fn role_bits_flipped_and_junk() {
+    let world = World::new();
+    let flipped = world.damaged(|files, _| damage::flip_bit(files, "1.payments.json"));
+    let junk = world.damaged(|files, _| damage::junk(files, "1.payments.json"));
+    let long = world.damaged(|files, _| damage::oversize(files, "1.payments.json", 5_000_001));
+    assert!(matches!(refused(&world, &flipped), Refusal::HashMismatch { .. }));
+    assert!(matches!(refused(&world, &junk), Refusal::HashMismatch { .. }));
+    assert!(matches!(refused(&world, &long), Refusal::TooBig { .. }));
+}
+
+/// What its holders lie about costs the names of that team and no others.
+#[test]
+fn role_damaged_by_whoever_signs_is_unavailable_for_its_names_only() {
+    type Damage = fn(&mut Files, &testkit::Org);
+    let cases: [Damage; 4] = [
+        |files, org| damage::sign_with_strange_key(files, org, "payments"),
+        |files, org| damage::wrong_version(files, org, "payments", 7),
+        |files, org| damage::threshold_zero(files, org, "other"),
+        |files, _| damage::withhold(files, "payments"),
+    ];
+    for (number, case) in cases.into_iter().enumerate() {
+        let mut world = two_teams();
+        let bad = world.damaged(case);
+        let mut node = world.fresh_node(&bad);
+        let done = node.refresh(&bad);
+        if number == 2 {
+            // The delegator's own lie refuses the delegator.
+            assert!(matches!(done, Err(Refusal::Malformed { .. })));
+        } else {
+            done.unwrap();
+            assert_eq!(say(&node, API), "unavailable payments", "{number}");
+            assert_eq!(say(&node, "other/x"), "found targets>other", "{number}");
+            assert_eq!(say(&node, "free"), "none targets", "{number}");
+        }
+        node.refresh(&world.publish_change()).unwrap();
+        assert_eq!(say(&node, API), "found targets>payments", "{number}");
+    }
+}
+
+fn two_teams() -> World {
+    let mut world = World::new();
+    world.org.add_team(Team::new("other", &["other/*"]));
+    world.org.sign_target("other", "other/x", target("x"));
+    world.publish();
+    world
+}
+
+/// Withholding a role that comes first never lets a later one answer in its place.
+#[test]
+fn withheld_role_answers_unavailable_for_its_names_only() {
+    let mut world = World::empty();
+    for name in ["first", "second"] {
+        world.org.add_team(Team::new(name, &["a/*"]).search(Search::GoesOn));
+        world.org.sign_target(name, "a/x", target(name));
+    }
+    world.org.add_team(Team::new("third", &["b/*"]));
+    world.org.sign_target("third", "b/x", target("third"));
+    world.publish();
+    let bad = world.damaged(|files, _| damage::withhold(files, "first"));
+    let mut node = world.fresh_node(&bad);
+    node.refresh(&bad).unwrap();
+    assert_eq!(say(&node, "a/x"), "unavailable first");
+    assert_eq!(say(&node, "b/x"), "found targets>third");
+    // The same timestamp again, and now the role is to be had: it is asked for and answers.
+    node.refresh(&world.good).unwrap();
+    assert_eq!(say(&node, "a/x"), "found targets>first");
+}
+
+#[test]
+fn expired_role_answers_for_its_names_only() {
+    let world = two_teams();
+    let bad = world.damaged(|files, org| damage::expire(files, org, "payments"));
+    let mut node = world.fresh_node(&bad);
+    node.refresh(&bad).unwrap();
+    assert_eq!(say(&node, API), "expired payments");
+    assert_eq!(say(&node, "other/x"), "found targets>other");
+}
+
+#[test]
+fn role_outside_its_paths() {
+    let mut world = two_teams();
+    for path in [
+        "free",
+        "other/y",
+        "registry.acme.example/payments/a/b:1",
+        "registry.acme.example/payments",
+    ] {
+        world.org.sign_target("payments", path, target("evil"));
+    }
+    world.publish();
+    let node = world.node();
+    assert_eq!(say(&node, "free"), "none targets");
+    assert_eq!(say(&node, "other/y"), "none targets,other");
+    assert_eq!(say(&node, "registry.acme.example/payments/a/b:1"), "none targets");
+    assert_eq!(say(&node, "registry.acme.example/payments"), "none targets");
+}
+
+/// A target must match the paths of every delegation on the way.
+#[test]
+fn role_widened_by_a_delegate() {
+    let mut world = nested();
+    world.org.sign_target("below", "b/x", target("evil"));
+    world.publish();
+    let files =
+        world.damaged(|files, org| delegate(files, org, "above", &[("below", &["*/*"], "")]));
+    let mut node = world.fresh_node(&files);
+    node.refresh(&files).unwrap();
+    assert_eq!(say(&node, "a/x"), "found targets>above>below");
+    assert_eq!(say(&node, "b/x"), "none targets");
+}
+
+/// `above` may sign `a/*`; `below` is known to the snapshot, and `targets` gives it nothing.
+pub(crate) fn nested() -> World {
+    let mut world = World::empty();
+    world.org.add_team(Team::new("above", &["a/*"]).search(Search::GoesOn));
+    world.org.add_team(Team::new("below", &[]).search(Search::GoesOn));
+    world.org.sign_target("below", "a/x", target("x"));
+    world.publish();
+    world
+}
+
+#[test]
+fn role_not_in_the_snapshot_is_not_asked() {
+    let world = nested();
+    let files = world.damaged(|files, org| {
+        delegate(files, org, "above", &[("below", &["a/*"], "")]);
+        damage::forge(files, org, "snapshot", |signed| {
+            signed["meta"].as_object_mut().unwrap().remove("below.json");
+        });
+    });
+    let mut node = world.fresh_node(&files);
+    node.refresh(&files).unwrap();
+    assert_eq!(say(&node, "a/x"), "none targets,above");
+}
+
+/// CVE-2026-6967 and sigstore-rust 173: a copy at hand is verified again for whoever delegates today.
+#[test]
+fn role_held_copy_is_verified_under_todays_delegator() {
+    let mut world = World::new();
+    let mut node = world.node();
+    let key = new_key();
+    world.org.sign_target("targets", "x", target("x"));
+    world.publish();
+    // The delegator takes the team's key away, and the team's file stays as it is.
+    let files = world.forged("targets", |signed| {
+        let (id, value) = super::world::entry(tufpub::Signer::public_key(&key));
+        signed["delegations"]["keys"] = json!({ &id: value });
+        signed["delegations"]["roles"][0]["keyids"] = json!([id]);
+    });
+    node.refresh(&files).unwrap();
+    assert_eq!(say(&node, API), "unavailable payments");
+    node.restart(&files);
+    assert_eq!(say(&node, API), "unavailable payments");
+    world.org.rotate_team_key("payments");
+    node.refresh(&world.publish()).unwrap();
+    assert_eq!(say(&node, API), "found targets>payments");
+}
+
+/// A refresh costs what changed: a copy of the same version is not asked for again.
+#[test]
+fn role_of_the_same_version_is_not_asked_for() {
+    let mut world = two_teams();
+    let node = world.node();
+    world.publish_change();
+    let session = node.at_roles(&world.good);
+    let wanted = session.wanted().unwrap();
+    assert_eq!((wanted.edge.role.as_str(), u64::from(wanted.meta.version)), ("payments", 2));
+    assert!(load(session, &world.good).wanted().is_none());
+}
+
+/// TOB-SIGSTORE-14, python-tuf 2978: one role under two delegators is verified for each.
+#[test]
+fn delegation_diamond_verified_per_delegator() {
+    let mut world = World::empty();
+    for name in ["left", "right"] {
+        let path = format!("{name}/*");
+        world.org.add_team(Team::new(name, &[path.as_str()]).search(Search::GoesOn));
+    }
+    world.org.add_team(Team::new("both", &[]));
+    for path in ["left/x", "right/x"] {
+        world.org.sign_target("both", path, target(path));
+    }
+    world.publish();
+    let files = world.damaged(|files, org| {
+        delegate(files, org, "left", &[("both", &["*/*"], "")]);
+        delegate(files, org, "right", &[("both", &["*/*"], "")]);
+        // The right one vouches for another key.
+        let (id, value) = super::world::entry(tufpub::Signer::public_key(&new_key()));
+        damage::forge(files, org, "right", |signed| {
+            signed["delegations"]["keys"][&id] = value;
+            signed["delegations"]["roles"][0]["keyids"] = json!([id]);
+        });
+    });
+    let mut node = world.fresh_node(&files);
+    node.refresh(&files).unwrap();
+    assert_eq!(say(&node, "left/x"), "found targets>left>both");
+    assert_eq!(say(&node, "right/x"), "unavailable both");
+}
+
+/// Without hashes in the snapshot a mirror may show two files of one version. What the second delegates would be kept
+/// under the same name as what the first does: a delegate's keys would answer for names it has no right to.
+#[test]
+fn role_two_files_of_one_version() {
+    let mut world = World::empty();
+    world.org.add_team(Team::new("evil", &["evil/*"]).search(Search::GoesOn));
+    world.org.add_team(Team::new("middle", &["good/*"]).search(Search::GoesOn));
+    world.org.add_team(Team::new("leaf", &[]));
+    world.org.sign_target("leaf", "good/x", target("good"));
+    world.publish();
+    let own = new_key();
+    let (id, value) = super::world::entry(tufpub::Signer::public_key(&own));
+    let files = world.damaged(|files, org| {
+        delegate(files, org, "middle", &[("leaf", &["good/*"], "")]);
+        delegate(files, org, "evil", &[("middle", &["*/*"], "")]);
+        damage::forge(files, org, "evil", |signed| {
+            signed["delegations"]["keys"] = json!({ &id: value });
+            signed["delegations"]["roles"][0]["keyids"] = json!([id]);
+        });
+        damage::forge(files, org, "snapshot", |signed| {
+            for meta in signed["meta"].as_object_mut().unwrap().values_mut() {
+                *meta = json!({"version": meta["version"]});
+            }
+        });
+    });
+    let sign = |signed: serde_json::Value| {
+        let draft = tufpub::Signed::from_value(signed).unwrap();
+        draft.signed_by(&[&own]).unwrap().to_bytes().unwrap()
+    };
+    let mut second = files.clone();
+    let mut middle = files.json("1.middle.json")["signed"].take();
+    middle["delegations"]["keys"] = json!({ &id: value });
+    middle["delegations"]["roles"][0]["keyids"] = json!([id]);
+    second.insert("1.middle.json", sign(middle));
+    let mut leaf = files.json("1.leaf.json")["signed"].take();
+    leaf["targets"] = json!({"good/x": target("evil")});
+    second.insert("1.leaf.json", sign(leaf));
+    // The mirror withholds the real file where targets delegates, and shows its own where `evil` does.
+    let mut node = world.fresh_node(&files);
+    let mut session = node.at_roles(&files);
+    while let Some(wanted) = session.wanted() {
+        let name = tufpub::versioned(wanted.edge.role.as_str(), wanted.meta.version);
+        let from = if name == "1.evil.json" { &files } else { &second };
+        session =
+            session.role(bytes(from, &name)).unwrap_or_else(|refused| refused.session.without());
+    }
+    let (trust, floors) = session.finish();
+    (node.held, node.floors) = (Some(trust), floors);
+    assert_eq!(say(&node, "good/x"), "unavailable middle");
+    // Then it shows the real ones: nothing of its own answers for them.
+    node.refresh(&files).unwrap();
+    assert_ne!(say(&node, "good/x"), "found targets>middle>leaf");
+    // An honest source from the start has all of it.
+    let mut other = world.fresh_node(&files);
+    other.refresh(&files).unwrap();
+    assert_eq!(say(&other, "good/x"), "found targets>middle>leaf");
+}
