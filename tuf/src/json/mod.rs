@@ -5,6 +5,7 @@
 
 mod canonical;
 mod de;
+mod parser;
 mod tree;
 
 pub use canonical::canonical;
