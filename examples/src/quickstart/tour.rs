@@ -77,6 +77,8 @@ async fn older_files(scene: &mut Scene, report: &mut Report) -> Result<()> {
     scene.organisation.publish()?;
     report.ask(&scene.node, "signed a moment ago", &later, ALLOW, Patience::None).await?;
     report.ask(&scene.node, "signature taken back", &rescinded, NOT_SIGNED, Patience::None).await?;
+    // Floors are of what a node has seen: it has, whatever it answered.
+    scene.node.refresh(Refresh::Verified).await?;
     scene.organisation.serve_again(&older)?;
     scene.node.refresh(Refresh::Refused).await?;
     report
