@@ -35,18 +35,25 @@ config_with() {
     ' "$3"
 }
 
-# offer FILE JUNK: serves junk as FILE, has the daemon refresh, and puts back what was there.
+# offer FILE JUNK: serves junk as FILE, keeping what was there for `take_back FILE`.
 offer() {
     local file=$RUN/org/www/metadata/$1
     [[ ! -e $file ]] || mv "$file" "$RUN/aside"
     junk_"$2" "$file"
-    tufctl refresh >"$RUN/log/refresh" 2>&1 || true
-    rm -f "$file"
-    [[ ! -e $RUN/aside ]] || mv "$RUN/aside" "$file"
-    expect_allow "$APP" "$APP_DIGEST" || {
-        echo "  after $2 as $1"
-        return 1
-    }
+}
+
+take_back() {
+    rm -f "$RUN/org/www/metadata/$1"
+    [[ ! -e $RUN/aside ]] || mv "$RUN/aside" "$RUN/org/www/metadata/$1"
+}
+
+# expect_refused FILE JUNK: a refresh fails on it, and the old chain goes on answering.
+expect_refused() {
+    offer "$1" "$2"
+    refuse tufctl refresh >"$RUN/log/refresh" 2>&1
+    echo "    $1 $2: $(tail -n 1 "$RUN/log/refresh")"
+    expect_allow "$APP" "$APP_DIGEST"
+    take_back "$1"
 }
 
 junk_empty() { : >"$1"; }

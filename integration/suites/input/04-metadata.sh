@@ -2,18 +2,26 @@ claim "junk in the place of each file: refreshes fail, the old chain goes on ans
 metadata=$RUN/org/www/metadata
 for file in timestamp.json 2.root.json; do
     for junk in empty random braces deep huge; do
-        offer "$file" "$junk"
+        expect_refused "$file" "$junk"
     done
 done
 
-claim "a newer timestamp whose snapshot or targets file is junk or missing"
+claim "a newer timestamp whose snapshot is junk or missing: the same"
 cp -r "$metadata" "$RUN/before"
 make_image "$REGISTRY/payments/next:v1" next
 sign_image payments "$REGISTRY/payments/next:v1"
-for file in "$(newest snapshot)" "$(newest payments)"; do
-    for junk in empty random braces deep huge missing; do
-        offer "$file" "$junk"
-    done
+for junk in empty random braces deep huge missing; do
+    expect_refused "$(newest snapshot)" "$junk"
+done
+
+claim "a team's role that is junk or missing: ROLE_UNAVAILABLE for the team's names, and for no others"
+role=$(newest payments)
+for junk in empty random braces deep huge missing; do
+    offer "$role" "$junk"
+    tufctl refresh >"$RUN/log/refresh" 2>&1 || true
+    expect_deny ROLE_UNAVAILABLE "$APP" "$APP_DIGEST"
+    expect_allow "$REGISTRY/system/pause:1" "$(digest "$REGISTRY/system/pause:1")"
+    take_back "$role"
 done
 
 claim "the good files are taken afterwards: nothing was lost"
