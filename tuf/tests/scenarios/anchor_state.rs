@@ -1,1 +1,251 @@
-//! later
+//! What the Workload API said, and since when (design 2), on a clock that stands still.
+
+use jiff::{SignedDuration, Timestamp};
+use testkit::{Clock, Org};
+use tufd_tuf::anchor::{AnchorLimits, AnchorState, Heard, Place, Said, Standing};
+
+use super::node::DOMAIN;
+use super::world::new_key;
+
+pub(crate) const LIMITS: AnchorLimits = AnchorLimits {
+    withdraw_after: Some(SignedDuration::from_secs(60)),
+    permission_denied_after: Some(SignedDuration::from_mins(30)),
+    anchor_max_age: Some(SignedDuration::from_hours(24 * 7)),
+};
+const NEVER: AnchorLimits =
+    AnchorLimits { withdraw_after: None, permission_denied_after: None, anchor_max_age: None };
+
+struct Ear {
+    clock: Clock,
+    state: AnchorState,
+    bundle: Vec<u8>,
+    other: Vec<u8>,
+}
+
+impl Ear {
+    /// Has heard a bundle of two keys.
+    fn new() -> Self {
+        let clock = Clock::default();
+        let keys = [new_key(), new_key()];
+        let org = Org::with_root_keys(&clock, &keys, 2);
+        let (bundle, other) = (org.anchor().to_der(), org.anchor_of(&keys[..1], None).to_der());
+        let mut ear = Self { clock, state: AnchorState::default(), bundle, other };
+        assert_eq!(ear.state.standing(&LIMITS, ear.clock.now()), Standing::Missing);
+        assert_eq!(ear.present(), Heard::Bundle);
+        ear
+    }
+
+    fn hear(&mut self, said: Said<'_>) -> Heard {
+        self.state.hear(said, DOMAIN, self.clock.now()).unwrap()
+    }
+
+    fn present(&mut self) -> Heard {
+        let bundle = self.bundle.clone();
+        self.hear(Said::Authorities(&bundle, Place::First))
+    }
+
+    fn after(&mut self, seconds: i64) -> Standing {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+        self.now(&LIMITS)
+    }
+
+    fn now(&self, limits: &AnchorLimits) -> Standing {
+        self.state.standing(limits, self.clock.now())
+    }
+
+    fn at(&self, seconds: i64) -> Timestamp {
+        self.clock.now() + SignedDuration::from_secs(seconds)
+    }
+
+    fn restart(&mut self) {
+        let written = serde_json::to_vec(&self.state).unwrap();
+        self.state = serde_json::from_slice(&written).unwrap();
+    }
+}
+
+#[test]
+fn standing_fresh_then_cached_after_a_restart() {
+    let mut ear = Ear::new();
+    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+    ear.restart();
+    assert_eq!(ear.now(&LIMITS), Standing::Cached);
+    assert_eq!(ear.present(), Heard::Clock);
+    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+    assert_eq!(ear.state.bundle().unwrap().keys().len(), 2);
+}
+
+/// A3: missing and empty alike pend, then withdraw, to the second.
+#[test]
+fn standing_withdrawn_after_a_missing_or_empty_domain() {
+    for said in
+        [Said::Missing, Said::Authorities(&[], Place::First), Said::Authorities(&[], Place::Later)]
+    {
+        let mut ear = Ear::new();
+        assert_eq!(ear.hear(said), Heard::Clock);
+        let due = ear.at(60);
+        assert_eq!(ear.now(&LIMITS), Standing::Pending(Some(due)));
+        assert_eq!(ear.after(59), Standing::Pending(Some(due)));
+        assert_eq!(ear.after(1), Standing::Withdrawn(due));
+        assert_eq!(ear.present(), Heard::Clock);
+        assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+    }
+}
+
+/// It pends from the first such message: repeating it puts nothing off.
+#[test]
+fn standing_pending_is_not_put_off() {
+    let mut ear = Ear::new();
+    ear.hear(Said::Missing);
+    let due = ear.at(60);
+    for _ in 0..5 {
+        ear.clock.advance(SignedDuration::from_secs(10));
+        ear.hear(Said::Missing);
+        assert_eq!(ear.hear(Said::Missing), Heard::Same);
+        assert_eq!(ear.hear(Said::Unreachable), Heard::Same);
+        assert_eq!(ear.hear(Said::Undecodable), Heard::Same);
+        ear.hear(Said::PermissionDenied);
+        ear.restart();
+        assert_eq!(ear.now(&LIMITS), Standing::Pending(Some(due)));
+    }
+    assert_eq!(ear.after(10), Standing::Withdrawn(due));
+    // Nor does anything but a message with the domain undo it.
+    ear.hear(Said::Unreachable);
+    ear.hear(Said::Missing);
+    assert_eq!(ear.now(&LIMITS), Standing::Withdrawn(due));
+    let later = ear.other.clone();
+    assert_eq!(ear.hear(Said::Authorities(&later, Place::Later)), Heard::Bundle);
+    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+}
+
+/// Junk with the domain's name is no message with the domain.
+#[test]
+fn standing_pending_is_not_cancelled_by_junk() {
+    let mut ear = Ear::new();
+    ear.hear(Said::Missing);
+    let now = ear.clock.now();
+    ear.state.hear(Said::Authorities(b"junk", Place::First), DOMAIN, now).unwrap_err();
+    assert!(matches!(ear.now(&LIMITS), Standing::Pending(_)));
+    assert!(matches!(ear.after(60), Standing::Withdrawn(_)));
+}
+
+#[test]
+fn standing_undecodable_confirms_nothing_and_keeps_the_keys() {
+    let mut ear = Ear::new();
+    let confirmed = ear.state.confirmed();
+    ear.clock.advance(SignedDuration::from_secs(5));
+    let now = ear.clock.now();
+    ear.state.hear(Said::Authorities(&[0x30, 0x05], Place::First), DOMAIN, now).unwrap_err();
+    assert_eq!(ear.now(&LIMITS), Standing::Undecodable);
+    assert_eq!((ear.state.confirmed(), ear.state.bundle().unwrap().keys().len()), (confirmed, 2));
+    ear.present();
+    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+}
+
+#[test]
+fn standing_denied_withdraws_later() {
+    let mut ear = Ear::new();
+    assert_eq!(ear.hear(Said::PermissionDenied), Heard::Clock);
+    let due = ear.at(30 * 60);
+    assert_eq!(ear.now(&LIMITS), Standing::Denied(Some(due)));
+    assert_eq!(ear.hear(Said::PermissionDenied), Heard::Same);
+    ear.restart();
+    ear.hear(Said::Unreachable);
+    assert_eq!(ear.after(30 * 60 - 1), Standing::Denied(Some(due)));
+    assert_eq!(ear.after(1), Standing::Withdrawn(due));
+    ear.present();
+    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+}
+
+/// A flap between the two never runs either clock anew from the side of the domain.
+#[test]
+fn standing_denied_does_not_cancel_what_pends() {
+    let mut ear = Ear::new();
+    ear.hear(Said::Missing);
+    let due = ear.at(60);
+    ear.clock.advance(SignedDuration::from_secs(30));
+    ear.hear(Said::PermissionDenied);
+    ear.hear(Said::Missing);
+    assert_eq!(ear.now(&LIMITS), Standing::Pending(Some(due)));
+    assert_eq!(ear.after(30), Standing::Withdrawn(due));
+}
+
+/// A3b: an agent that is away is no withdrawal, for as long as the anchor is not too old.
+#[test]
+fn standing_unreachable_until_stale() {
+    let mut ear = Ear::new();
+    ear.hear(Said::Unreachable);
+    let due = ear.at(7 * 24 * 3600);
+    assert_eq!(ear.after(7 * 24 * 3600 - 1), Standing::Unreachable);
+    ear.restart();
+    assert_eq!(ear.now(&LIMITS), Standing::Cached);
+    assert_eq!(ear.after(1), Standing::Stale(due));
+    ear.present();
+    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+}
+
+/// Only the first message of a stream is known to be today's.
+#[test]
+fn standing_stale_although_later_messages_come() {
+    let mut ear = Ear::new();
+    let due = ear.at(7 * 24 * 3600);
+    let bundle = ear.bundle.clone();
+    for _ in 0..7 {
+        ear.clock.advance(SignedDuration::from_hours(24));
+        ear.hear(Said::Authorities(&bundle, Place::Later));
+    }
+    assert_eq!(ear.now(&LIMITS), Standing::Stale(due));
+}
+
+#[test]
+fn standing_never() {
+    let mut ear = Ear::new();
+    ear.hear(Said::Missing);
+    ear.clock.advance(SignedDuration::from_hours(24 * 365));
+    assert_eq!(ear.now(&NEVER), Standing::Pending(None));
+    assert_eq!(ear.state.changes_at(&NEVER, ear.clock.now()), None);
+    ear.present();
+    ear.hear(Said::PermissionDenied);
+    assert_eq!(ear.now(&NEVER), Standing::Denied(None));
+}
+
+/// A withdrawal heard while the clock stood in 2038 does not wait until then, nor does the anchor's age.
+#[test]
+fn standing_clocks_from_the_future_start_again() {
+    let mut ear = Ear::new();
+    let today = ear.clock.now();
+    ear.clock.advance(SignedDuration::from_hours(24 * 365 * 8));
+    ear.present();
+    ear.hear(Said::Missing);
+    ear.clock.set(today);
+    assert_eq!(ear.hear(Said::Missing), Heard::Clock);
+    assert_eq!(ear.now(&LIMITS), Standing::Pending(Some(ear.at(60))));
+    assert!(matches!(ear.after(60), Standing::Withdrawn(_)));
+    ear.present();
+    ear.clock.advance(SignedDuration::from_hours(24 * 365 * 8));
+    ear.present();
+    ear.clock.set(today);
+    assert_eq!(ear.hear(Said::Unreachable), Heard::Clock);
+    let due = ear.at(7 * 24 * 3600);
+    assert_eq!(ear.after(7 * 24 * 3600), Standing::Stale(due));
+}
+
+#[test]
+fn standing_changes_at_the_first_clock() {
+    let mut ear = Ear::new();
+    let stale = ear.at(7 * 24 * 3600);
+    assert_eq!(ear.state.changes_at(&LIMITS, ear.clock.now()), Some(stale));
+    ear.hear(Said::PermissionDenied);
+    ear.hear(Said::Missing);
+    assert_eq!(ear.state.changes_at(&LIMITS, ear.clock.now()), Some(ear.at(60)));
+    let due = ear.at(60);
+    assert_eq!(ear.state.changes_at(&LIMITS, due), Some(stale));
+}
+
+/// What is written is read again in this form only.
+#[test]
+fn state_of_another_form_is_refused() {
+    let ear = Ear::new();
+    let mut written = serde_json::to_value(&ear.state).unwrap();
+    written["newer"] = serde_json::json!(1);
+    assert!(serde_json::from_value::<AnchorState>(written).is_err());
+}
