@@ -1,7 +1,7 @@
 //! The node: the real daemon, its operator's command and the verifier.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -133,7 +133,7 @@ pub(crate) fn tail(log: &str) -> String {
     lines.into_iter().skip(skipped).collect::<Vec<_>>().join("\n")
 }
 
-fn control(programs: &Programs, socket: &PathBuf, admin_socket: &PathBuf) -> Command {
+fn control(programs: &Programs, socket: &Path, admin_socket: &Path) -> Command {
     let mut control = Command::new(programs.control());
     control.args([OsStr::new("--socket"), socket.as_os_str()]);
     control.args([OsStr::new("--admin-socket"), admin_socket.as_os_str()]);
