@@ -28,6 +28,19 @@ curl_head() {
     python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=1)' "$1"
 }
 
+# make_certificate NAME: a CA in $RUN/tls/ca.pem, and a server's certificate that it signed for NAME.
+make_certificate() {
+    mkdir -p "$RUN/tls"
+    (
+        cd "$RUN/tls"
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=suite-ca \
+            -keyout ca.key -out ca.pem
+        openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout server.key -out server.csr
+        openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out server.pem \
+            -extfile <(echo "subjectAltName = DNS:$1")
+    ) >>"$RUN/log/openssl" 2>&1
+}
+
 # read_target REF: its digest as python-tuf's own client reads it.
 read_target() {
     org read "http://127.0.0.1:$METADATA_PORT/metadata/" "$1"

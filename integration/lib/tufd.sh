@@ -5,7 +5,7 @@ tufd() {
 }
 
 # What differs between suites; a suite sets it before it writes the configuration.
-PERIOD=5m EPOCH=1 WITHDRAW_AFTER=60s
+PERIOD=5m EPOCH=1 WITHDRAW_AFTER=60s SOURCES=
 
 tufd_config() {
     cat <<TOML
@@ -28,7 +28,7 @@ name = "acme"
 trust_domain = "$TUF_DOMAIN"
 threshold = 2
 epoch = $EPOCH
-metadata = ["http://127.0.0.1:$METADATA_PORT/metadata/"]
+metadata = [${SOURCES:-"\"http://127.0.0.1:$METADATA_PORT/metadata/\""}]
 [[policy]]
 images = "$REGISTRY/payments/**"
 trust = ["acme"]
@@ -76,6 +76,11 @@ expect_deny() {
         echo "exit $status, not DENY $1: $answer"
         return 1
     }
+}
+
+# stopped_allowing REF DIGEST: no ALLOW, be it DENY or a lookup that waits for newer metadata.
+stopped_allowing() {
+    refuse timeout 1 "$repository/target/release/tufctl" --socket "$RUN/d/tufd.sock" verify "$1@$2"
 }
 
 # field NAME JSON: a string of a document's top level.
