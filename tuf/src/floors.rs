@@ -164,6 +164,21 @@ impl Floors {
         });
     }
 
+    /// What answers is a floor, also where it was taken up again from a copy that a crash had kept from being one.
+    pub(crate) fn catch_up(
+        &mut self,
+        timestamp: &Verified<Timestamp>,
+        snapshot: &Verified<Snapshot>,
+        root: &Root,
+    ) {
+        if self.timestamp.as_ref().is_none_or(|floor| floor.version < timestamp.version()) {
+            self.raise_timestamp(timestamp, root);
+        }
+        if self.snapshot.as_ref().is_none_or(|floor| floor.version < snapshot.version()) {
+            self.raise_snapshot(snapshot, root);
+        }
+    }
+
     pub(crate) fn serve(&mut self, timestamp: &Timestamp, snapshot: &Snapshot) {
         self.served = Some(Served { timestamp: timestamp.version(), snapshot: snapshot.version() });
     }

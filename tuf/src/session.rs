@@ -146,6 +146,9 @@ impl Session<Rooting> {
         self.floors.root = Some(self.root.floor());
         self.floors.lapse(&self.root);
         self.held = self.held.take().and_then(|held| held.under(&self.root).ok().map(Arc::new));
+        if let Some(held) = &self.held {
+            self.floors.catch_up(held.timestamp(), held.snapshot(), &self.root);
+        }
         self
     }
 }
