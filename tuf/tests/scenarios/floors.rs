@@ -191,6 +191,19 @@ fn replay_of_a_copy_after_a_lapse() {
     }
 }
 
+/// A crash left the newer chain on the disk and its floor unwritten: from its first update on it is one.
+#[test]
+fn replay_of_a_newer_copy_becomes_a_floor() {
+    let mut world = World::new();
+    let (mut node, old) = (world.node(), world.good.clone());
+    let newer = world.publish_change();
+    node.restart(&newer);
+    assert_eq!(node.held.as_ref().unwrap().timestamp().version(), v(2));
+    assert!(matches!(node.refresh(&old), Err(Refusal::Rollback { .. })));
+    node.restart(&newer);
+    assert!(node.held.is_some());
+}
+
 /// The store is untrusted input: damaged copies are refused by the same gate.
 #[test]
 fn replay_of_a_damaged_copy() {

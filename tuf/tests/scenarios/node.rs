@@ -85,21 +85,22 @@ impl Node {
         session.targets(bytes(files, &file)).unwrap()
     }
 
-    /// A whole update, as a daemon drives it: what verified on the way stays, also when a later step fails.
+    /// A whole update, as a daemon drives it: what verified on the way stays, also when a later step fails; what is
+    /// refused leaves floors and root as they were.
     pub(crate) fn refresh(&mut self, files: &Files) -> Result<(), Refusal> {
         let mut session = self.rooting();
         self.keep(&session);
         while let Some(next) = files.get(&versioned("root", session.wanted())) {
-            session = session.root(next).map_err(|refused| refused.why)?;
+            session = step(session, |s| s.root(next))?;
             self.root = session.trusted_root().clone();
             self.held = session.held().cloned();
             self.keep(&session);
         }
-        let session = session.newest().map_err(|refused| refused.why)?;
-        let session = match session.timestamp(files.get("timestamp.json").map(Arc::from)) {
-            Ok(Next::Roles(session)) => session,
-            Ok(Next::Snapshot(session)) => self.below_timestamp(session, files)?,
-            Err(refused) => return Err(refused.why),
+        let session = step(session, |s| s.newest())?;
+        let offer = files.get("timestamp.json").map(Arc::from);
+        let session = match step(session, |s| s.timestamp(offer))? {
+            Next::Roles(session) => session,
+            Next::Snapshot(session) => self.below_timestamp(session, files)?,
         };
         let (trust, floors) = load(session, files).finish();
         (self.held, self.floors) = (Some(trust), floors);
@@ -113,10 +114,10 @@ impl Node {
     ) -> Result<Session<AwaitRoles>, Refusal> {
         self.keep(&session);
         let file = versioned("snapshot", session.wanted().version);
-        let session = session.snapshot(or_nothing(files, &file)).map_err(|refused| refused.why)?;
+        let session = step(session, |s| s.snapshot(or_nothing(files, &file)))?;
         self.keep(&session);
         let file = versioned("targets", session.wanted()?.version);
-        session.targets(or_nothing(files, &file)).map_err(|refused| refused.why)
+        step(session, |s| s.targets(or_nothing(files, &file)))
     }
 
     fn keep<S>(&mut self, session: &Session<S>) {
@@ -163,15 +164,30 @@ pub(crate) fn load(mut session: Session<AwaitRoles>, files: &Files) -> Session<A
 }
 
 /// Takes a step that must be refused, and sees that neither root nor floors moved. The session goes on.
-pub(crate) fn refuse<S: Debug, T: Debug>(
+pub(crate) fn refuse<S, T: Debug>(
     session: Session<S>,
     step: impl FnOnce(Session<S>) -> Result<T, Refused<Session<S>>>,
 ) -> (Session<S>, Refusal) {
+    let refused = watch(session, step).unwrap_err();
+    (refused.session, refused.why)
+}
+
+fn step<S, T>(
+    session: Session<S>,
+    step: impl FnOnce(Session<S>) -> Result<T, Refused<Session<S>>>,
+) -> Result<T, Refusal> {
+    watch(session, step).map_err(|refused| refused.why)
+}
+
+fn watch<S, T>(
+    session: Session<S>,
+    step: impl FnOnce(Session<S>) -> Result<T, Refused<Session<S>>>,
+) -> Result<T, Refused<Session<S>>> {
     let (floors, root) = (session.floors().clone(), session.trusted_root().hash());
-    let Refused { session, why } = step(session).unwrap_err();
-    assert_eq!(*session.floors(), floors, "floors after {why}");
-    assert_eq!(session.trusted_root().hash(), root, "root after {why}");
-    (session, why)
+    step(session).inspect_err(|Refused { session, why }| {
+        assert_eq!(*session.floors(), floors, "floors after {why}");
+        assert_eq!(session.trusted_root().hash(), root, "root after {why}");
+    })
 }
 
 fn or_nothing(files: &Files, name: &str) -> Arc<[u8]> {

@@ -1,0 +1,10 @@
+//! A root comes out of an anchor, its predecessor or the floor file.
+use tufd_tuf::metadata::Root;
+use tufd_tuf::root::TrustedRoot;
+use tufd_tuf::verified::Verified;
+
+fn claim(root: Verified<Root>) -> TrustedRoot {
+    TrustedRoot { root, signed_by_predecessor: Default::default() }
+}
+
+fn main() {}
