@@ -42,8 +42,9 @@ impl Board {
         let Some(view) = next.trusts.get_mut(name) else { return };
         change(Arc::make_mut(view));
         next.number += 1;
-        self.changed.send_replace(next.number);
+        let number = next.number;
         self.current.store(Arc::new(next));
+        self.changed.send_replace(number);
     }
 
     /// Tells of each new generation by its number.
