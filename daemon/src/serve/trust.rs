@@ -1,13 +1,13 @@
 //! `tufd.v1.Trust`: what the node trusts, and why.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp as Time;
 use tonic::{Request, Response, Status};
 use tufd_proto::v1;
 use tufd_proto::v1::trust_server::Trust;
 use tufd_tuf::anchor::Standing;
-use tufd_tuf::metadata::{Role as _, RoleKeys, Targets, Threshold};
+use tufd_tuf::metadata::{Delegation, Role as _, RoleKeys, Targets, Threshold};
 use tufd_tuf::trust::{Edge, Trust as Chain};
 use tufd_tuf::verified::Verified;
 use tufd_tuf::view::TrustView;
@@ -139,24 +139,30 @@ fn roles(chain: &Chain) -> Vec<v1::Role> {
         role(snapshot, snapshot.version(), snapshot.expires(), root.snapshot(), ""),
         role(targets, targets.version(), targets.expires(), root.targets(), ""),
     ];
-    delegated(chain, targets, &mut roles, &mut Vec::new());
+    roles.extend(delegated(chain));
     roles
 }
 
-fn delegated(
-    chain: &Chain,
-    from: &Verified<Targets>,
-    roles: &mut Vec<v1::Role>,
-    seen: &mut Vec<Edge>,
-) {
-    for delegation in from.delegations() {
-        let edge = Edge { delegator: from.name().clone(), role: delegation.name.clone() };
-        let Some(targets) = chain.role(&edge).filter(|_| !seen.contains(&edge)) else { continue };
-        seen.push(edge);
-        let keys = &delegation.keys;
-        roles.push(role(targets, targets.version(), targets.expires(), keys, from.name().as_str()));
-        delegated(chain, targets, roles, seen);
+/// Without recursion: whoever holds one delegated key can delegate a thousand times in depth.
+fn delegated(chain: &Chain) -> Vec<v1::Role> {
+    let below = |from: &Verified<Targets>| {
+        let edge = |delegation: &Delegation| {
+            let edge = Edge { delegator: from.name().clone(), role: delegation.name.clone() };
+            (edge, delegation.keys.clone())
+        };
+        from.delegations().iter().rev().map(edge).collect::<Vec<_>>()
+    };
+    let (mut stack, mut seen, mut roles) = (below(chain.targets()), BTreeSet::new(), Vec::new());
+    while let Some((edge, keys)) = stack.pop() {
+        let Some(targets) = chain.role(&edge) else { continue };
+        let delegator = edge.delegator.clone();
+        if seen.insert(edge) {
+            let (version, expires) = (targets.version(), targets.expires());
+            roles.push(role(targets, version, expires, &keys, delegator.as_str()));
+            stack.extend(below(targets));
+        }
     }
+    roles
 }
 
 fn role<R>(
