@@ -79,6 +79,11 @@ impl Mirrors {
             }
             answers.push(answer);
         }
+        for source in (0..self.sources.len()).map(SourceIndex) {
+            if answers.iter().all(|answer| answer.source != source) {
+                self.note_silence(source);
+            }
+        }
         answers.sort_by_key(|answer| answer.source);
         answers
     }
@@ -110,6 +115,11 @@ impl Mirrors {
         }
     }
 
+    /// So that others are asked before it, and the operator sees it.
+    fn note_silence(&self, source: SourceIndex) {
+        self.refused(source, &"it gave no answer while somebody waited");
+    }
+
     fn note_answer(&self, answer: &Answer) {
         let now = Timestamp::now();
         self.note(answer.source, |health| match &answer.result {
@@ -129,6 +139,8 @@ pub struct Candidates<'a> {
     limit: ByteLimit,
     waiting: VecDeque<(SourceIndex, Source)>,
     under_way: JoinSet<Answer>,
+    /// The one asked last.
+    newest: Option<SourceIndex>,
     /// When the next source is asked even if none has answered.
     hedge_at: Instant,
 }
@@ -151,6 +163,7 @@ impl<'a> Candidates<'a> {
             limit,
             waiting: waiting.into(),
             under_way: JoinSet::new(),
+            newest: None,
             hedge_at: Instant::now(),
         }
     }
@@ -168,6 +181,7 @@ impl<'a> Candidates<'a> {
                     return answer;
                 },
                 () = sleep_until(hedge_at), if more => {
+                    self.newest.inspect(|silent| self.mirrors.note_silence(*silent));
                     self.start_next();
                 }
             }
@@ -178,6 +192,7 @@ impl<'a> Candidates<'a> {
     fn start_next(&mut self) -> bool {
         let Some((index, source)) = self.waiting.pop_front() else { return false };
         self.hedge_at = Instant::now() + source.limits().hedge;
+        self.newest = Some(index);
         let (file, limit) = (self.file.clone(), self.limit);
         self.under_way.spawn(async move {
             let result = source.get(&file, limit).await;
