@@ -30,6 +30,9 @@ pub struct Page {
     pub anchor: AnchorState,
     /// The floors of the chain.
     pub floors: Floors,
+    /// Both slots were damaged, and no refresh of all sources has verified since.
+    #[serde(default)]
+    pub floors_lost: bool,
 }
 
 /// Whether the floor file was there.
@@ -68,6 +71,8 @@ pub struct Ledger(Arc<Mutex<Inner>>);
 struct Inner {
     slots: Slots<Book>,
     book: Book,
+    /// Whether the disk lacks what is in memory, because a write failed.
+    unwritten: bool,
 }
 
 /// Why the floor file could not be written.
@@ -93,7 +98,7 @@ impl Ledger {
             Loaded::Never => (Book::default(), Found::Never),
             Loaded::Lost => (Book::default(), Found::Lost),
         };
-        Ok((Self(Arc::new(Mutex::new(Inner { slots, book }))), found))
+        Ok((Self(Arc::new(Mutex::new(Inner { slots, book, unwritten: false }))), found))
     }
 
     /// Opens the page of a trust under the configured epoch. Raising the epoch is the only way to leave a chain: the
@@ -103,13 +108,12 @@ impl Ledger {
     /// [`SlotError`]
     pub fn begin(&self, domain: &str, epoch: u64) -> Result<(Page, Chain), SlotError> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Inner { slots, book } = &mut *inner;
         let page =
-            book.trusts.entry(domain.to_owned()).or_insert(Page { epoch, ..Page::default() });
+            inner.book.trusts.entry(domain.to_owned()).or_insert(Page { epoch, ..Page::default() });
         let chain = match page.epoch {
             before if before < epoch => {
                 page.epoch = epoch;
-                page.floors = Floors::default();
+                (page.floors, page.floors_lost) = (Floors::default(), false);
                 Chain::New { before }
             }
             kept if kept > epoch => Chain::Higher { kept },
@@ -117,9 +121,16 @@ impl Ledger {
         };
         let page = page.clone();
         if matches!(chain, Chain::New { .. }) {
-            slots.write(book)?;
+            inner.write()?;
         }
         Ok((page, chain))
+    }
+
+    /// Notes that the floors of a trust are lost. Blocks nothing and writes nothing: the next write takes it along, and
+    /// until then a restart finds the same.
+    pub fn lose_floors(&self, domain: &str) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.book.trusts.entry(domain.to_owned()).or_default().floors_lost = true;
     }
 
     /// The page of a trust as it stands.
@@ -142,12 +153,21 @@ impl Ledger {
         let (inner, domain) = (Arc::clone(&self.0), domain.to_owned());
         let written = tokio::task::spawn_blocking(move || {
             let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
-            let Inner { slots, book } = &mut *inner;
-            let page = book.trusts.entry(domain).or_default();
+            let page = inner.book.trusts.entry(domain).or_default();
             let before = page.clone();
             change(page);
-            if *page == before { Ok(()) } else { slots.write(book) }
+            // Nothing new is still to be written where it did not get to the disk the last time.
+            if *page == before && !inner.unwritten { Ok(()) } else { inner.write() }
         });
         Ok(written.await??)
+    }
+}
+
+impl Inner {
+    fn write(&mut self) -> Result<(), SlotError> {
+        self.unwritten = true;
+        self.slots.write(&self.book)?;
+        self.unwritten = false;
+        Ok(())
     }
 }

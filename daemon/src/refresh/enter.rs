@@ -1,5 +1,6 @@
 //! The first root: a walk along versions until one is covered by today's anchor (design 2).
 
+use tufd_tuf::anchor::Anchor;
 use tufd_tuf::floors::RootFloor;
 use tufd_tuf::metadata::{Role as _, Root, Version};
 use tufd_tuf::root::TrustedRoot;
@@ -32,11 +33,10 @@ impl Update<'_> {
     }
 
     async fn enter(&mut self) -> Result<TrustedRoot, RefreshError> {
-        let anchor = self.view().anchor_to_enter(self.now());
-        let anchor = anchor.map_err(|why| RefreshError::NoAnchor { why })?;
         let first =
             Version::try_from(self.trust().min_root_version.get()).unwrap_or(Version::FIRST);
-        let from = anchor.least_root_version().map_or(first, |least| least.max(first));
+        let from =
+            self.todays_anchor()?.least_root_version().map_or(first, |least| least.max(first));
         let (mut version, mut last) = (from, "the repository has no such root".to_owned());
         for _ in 0..WALK_MAX {
             let offered = self.ask_all(Some(version), Root::TYPE, Root::BYTES_MAX).await?;
@@ -44,6 +44,8 @@ impl Update<'_> {
                 offered.nothing()?;
                 return Err(RefreshError::NotEntered { from, last });
             }
+            // Asking took time, and only an epoch leaves what was entered: the anchor of now counts.
+            let anchor = self.todays_anchor()?;
             let take =
                 |bytes| Raw::new(bytes).and_then(|raw| TrustedRoot::enter(raw, version, &anchor));
             match self
@@ -55,5 +57,10 @@ impl Update<'_> {
             version = version.next();
         }
         Err(RefreshError::NotEntered { from, last })
+    }
+
+    fn todays_anchor(&self) -> Result<Anchor, RefreshError> {
+        let anchor = self.view().anchor_to_enter(self.now());
+        anchor.map_err(|why| RefreshError::NoAnchor { why })
     }
 }

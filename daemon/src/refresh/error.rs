@@ -33,6 +33,12 @@ pub enum RefreshError {
     /// A step of the chain refused without a file.
     #[error("{0}")]
     Chain(Refusal),
+    /// More new roots than one refresh follows.
+    #[error("more roots may follow root {after}; the next refresh goes on")]
+    MoreRoots {
+        /// The root that is trusted now.
+        after: Version,
+    },
     /// There is nothing to enter a chain with.
     #[error("no root can be entered: {why}")]
     NoAnchor {

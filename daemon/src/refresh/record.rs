@@ -25,13 +25,16 @@ pub struct Record {
 }
 
 impl Record {
-    /// Writes a trusted root, then its floor.
+    /// Writes a trusted root, then its floor. Until that is written the one `before` is the trusted one, so it is kept.
     pub(super) async fn root(
         &self,
         root: &TrustedRoot,
+        before: Option<&TrustedRoot>,
         floors: &Floors,
     ) -> Result<(), RefreshError> {
-        self.files(vec![(CacheFile::Root, root.bytes().clone())]).await?;
+        let before = before.map(|before| (CacheFile::Predecessor, before.bytes().clone()));
+        let root = (CacheFile::Root, root.bytes().clone());
+        self.files(before.into_iter().chain([root]).collect()).await?;
         self.floors(floors).await
     }
 
@@ -64,6 +67,11 @@ impl Record {
     pub(super) async fn floors(&self, floors: &Floors) -> Result<(), RefreshError> {
         let floors = floors.clone();
         Ok(self.ledger.record(&self.scope.trust, move |page| page.floors = floors).await?)
+    }
+
+    /// Notes that the floors are known again.
+    pub(super) async fn floors_found(&self) -> Result<(), RefreshError> {
+        Ok(self.ledger.record(&self.scope.trust, |page| page.floors_lost = false).await?)
     }
 
     async fn files(&self, files: Vec<(CacheFile, Arc<[u8]>)>) -> Result<(), RefreshError> {
@@ -106,17 +114,16 @@ impl Record {
 #[must_use]
 pub fn replay(record: &Record, floors: &Floors) -> (Option<TrustedRoot>, Option<Arc<Trust>>) {
     let Some(floor) = &floors.root else { return (None, None) };
-    let Some(bytes) = record.get(CacheFile::Root) else { return (None, None) };
-    match Raw::new(bytes).and_then(|raw| TrustedRoot::restore(raw, floor)) {
-        Ok(root) => {
-            let chain = replay_chain(record, Session::replay(root.clone(), floors));
-            (Some(root), chain)
-        }
-        Err(refusal) => {
-            tracing::warn!(%refusal, "the cached root is not the trusted one");
-            (None, None)
-        }
-    }
+    let trusted = |file| {
+        let root = Raw::new(record.get(file)?).and_then(|raw| TrustedRoot::restore(raw, floor));
+        root.inspect_err(|refusal| tracing::warn!(%refusal, "a cached root is not the trusted one"))
+            .ok()
+    };
+    let Some(root) = [CacheFile::Root, CacheFile::Predecessor].into_iter().find_map(trusted) else {
+        return (None, None);
+    };
+    let chain = replay_chain(record, Session::replay(root.clone(), floors));
+    (Some(root), chain)
 }
 
 fn replay_chain(record: &Record, session: Session<AwaitTimestamp>) -> Option<Arc<Trust>> {

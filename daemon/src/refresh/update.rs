@@ -118,13 +118,14 @@ impl<'k> Update<'k> {
             }
             self.trust_root(&session).await?;
         }
-        session.newest().map_err(|refused| RefreshError::Chain(refused.why))
+        // The limit is not the end of the chain: nothing is verified under a root that may have a successor.
+        Err(RefreshError::MoreRoots { after: session.trusted_root().version() })
     }
 
     /// Written down, then it decides what answers.
     async fn trust_root(&self, session: &Session<Rooting>) -> Result<(), RefreshError> {
         let root = session.trusted_root();
-        self.keeper.record.root(root, session.floors()).await?;
+        self.keeper.record.root(root, self.view().root.as_ref(), session.floors()).await?;
         tracing::warn!(target: "audit", trust = %self.trust().name, version = %root.version(), "ROOT_TRUSTED");
         let (root, chain) = (root.clone(), session.held().cloned());
         self.keeper.board.update(&self.trust().name, |view| {
@@ -179,6 +180,10 @@ impl<'k> Update<'k> {
             self.keeper.record.chain(&trust, &floors).await?;
         }
         let found_again = view.floors == FloorsKnown::Lost && self.silent == 0;
+        if found_again {
+            self.keeper.record.floors_found().await?;
+            tracing::warn!(target: "audit", trust = %self.trust().name, "FLOORS_FOUND");
+        }
         if !same || found_again {
             self.keeper.board.update(&self.trust().name, |view| {
                 view.chain = Some(trust);
