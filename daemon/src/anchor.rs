@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use spiffe::TrustDomain;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tufd_tuf::anchor::{AnchorState, Heard, Place, Said};
 
 use crate::board::Board;
@@ -32,43 +32,62 @@ pub async fn keep(
     ledger: Ledger,
     clock: Clock,
 ) {
-    while let Some(event) = events.recv().await {
-        for listener in &listeners {
-            hear(listener, &event, &board, &ledger, clock.now()).await;
+    let (changed, changes) = watch::channel(());
+    let listen = async {
+        while let Some(event) = events.recv().await {
+            for listener in &listeners {
+                if hear(listener, &event, &board, clock.now()) != Heard::Same {
+                    changed.send_replace(());
+                }
+            }
+            warn_of_shared_keys(&board);
         }
-        warn_of_shared_keys(&board);
+    };
+    // Two tasks in one: what answers changes first, and no withdrawal waits for the disk.
+    tokio::select! {
+        () = listen => {}
+        () = write_down(changes, &listeners, &board, &ledger) => {}
     }
 }
 
-async fn hear(
-    listener: &Listener,
-    event: &BundleEvent,
+/// Brings the floor file up to what answers, whenever that changed.
+async fn write_down(
+    mut changes: watch::Receiver<()>,
+    listeners: &[Listener],
     board: &Board,
     ledger: &Ledger,
-    now: Timestamp,
 ) {
+    while changes.changed().await.is_ok() {
+        for Listener { name, domain, refresher: _ } in listeners {
+            let Some(view) = board.trust(name) else { continue };
+            let anchor = view.anchor.clone();
+            if let Err(error) =
+                ledger.record(domain.as_str(), move |page| page.anchor = anchor).await
+            {
+                tracing::error!(trust = %name, error = &error as &dyn std::error::Error, "the anchor is not on the disk");
+            }
+        }
+    }
+}
+
+fn hear(listener: &Listener, event: &BundleEvent, board: &Board, now: Timestamp) -> Heard {
     let Listener { name, domain, refresher } = listener;
-    let Some(view) = board.trust(name) else { return };
+    let Some(view) = board.trust(name) else { return Heard::Same };
     let mut anchor = view.anchor.clone();
     let heard = anchor.hear(said(event, domain), domain.as_str(), now).unwrap_or_else(|error| {
         tracing::error!(trust = %name, %error, "the bundle confirms nothing");
         Heard::Same
     });
     if anchor == view.anchor {
-        return;
+        return Heard::Same;
     }
     log_change(name, event, &view.anchor, &anchor);
-    // What answers first: a withdrawal must not wait for the disk.
-    board.update(name, |view| view.anchor = anchor.clone());
-    if heard != Heard::Same
-        && let Err(error) = ledger.record(domain.as_str(), move |page| page.anchor = anchor).await
-    {
-        tracing::error!(trust = %name, error = &error as &dyn std::error::Error, "the anchor is not on the disk");
-    }
+    board.update(name, |view| view.anchor = anchor);
     // Without a root, every word of the agent may be the one that lets a root be entered.
     if heard == Heard::Bundle || view.root.is_none() {
         refresher.wake();
     }
+    heard
 }
 
 fn said<'e>(event: &'e BundleEvent, domain: &TrustDomain) -> Said<'e> {

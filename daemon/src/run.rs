@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,19 +71,24 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
     let state = StateDir::open(&config.state_dir).context("state.dir")?;
-    let (shared, listeners, ledger) = start_trusts(&config, &state, &clock)?;
+    // Writers of the state end with this function, whichever way it ends.
+    let mut writers = JoinSet::new();
+    let (shared, listeners, ledger) = start_trusts(&config, &state, &clock, &mut writers)?;
     let (down, _) = watch::channel(());
-    let mut tasks = JoinSet::new();
-    let sockets = serve(&config, &shared, &down, &mut tasks).await?;
-    start_anchors(&config, &shared, listeners, ledger, &down, &mut tasks);
+    let mut servers = JoinSet::new();
+    let sockets = serve(&config, &shared, &down, &mut servers).await?;
+    start_anchors(&config, &shared, listeners, ledger, &mut writers);
     ready();
     tracing::info!(serve = %config.serve.socket.display(), admin = %config.admin.socket.display(), "serving");
     tokio::select! {
         () = shutdown => tracing::info!("going down"),
-        Some(ended) = tasks.join_next() => ended.context("a task of the daemon panicked")??,
+        Some(ended) = servers.join_next() => ended.context("a task of the daemon panicked")??,
+        Some(ended) = writers.join_next() => ended.context("a task of the daemon panicked")?,
     }
     drop(down);
-    let _ = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
+    let drained = async { while servers.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(DRAIN, drained).await;
+    writers.shutdown().await;
     drop(sockets);
     Ok(())
 }
@@ -91,6 +97,7 @@ fn start_trusts(
     config: &Config,
     state: &StateDir,
     clock: &Clock,
+    writers: &mut JoinSet<()>,
 ) -> Result<(Shared, Vec<Listener>, Ledger)> {
     let (ledger, found) = Ledger::open(state.path()).context("the floor file")?;
     let store: Arc<dyn MetadataStore> = Cache::open_or_memory(&state.database()).into();
@@ -104,24 +111,27 @@ fn start_trusts(
     let policies = Arc::new(policies(config)?);
     let board =
         Arc::new(Board::new(Generation { number: 1, trusts, policies, built: crate::built() }));
-    let (mut refreshers, mut listeners) = (BTreeMap::new(), Vec::new());
+    let (mut refreshers, mut listeners, mut known) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
     for trust in &config.trusts {
         let Some((record, first)) = restored.remove(&trust.name) else { continue };
         let open = |url: &crate::fetch::SourceUrl| Source::open(url.clone(), Limits::default());
         let mirrors =
             Arc::new(Mirrors::new(trust.metadata.iter().map(open).collect::<Result<_, _>>()?));
         let (board, clock) = (Arc::clone(&board), clock.clone());
+        // A lower epoch in the configuration changes nothing.
+        let epoch = NonZeroU64::new(record.scope.epoch).unwrap_or(trust.epoch);
+        let trust = TrustConfig { epoch, ..trust.clone() };
+        known.insert(trust.name.clone(), trust.clone());
         let keeper = Keeper { trust: trust.clone(), mirrors, record, board, first, clock };
-        let refresher = Refresher::start(keeper, config.refresh_period);
+        let refresher = Refresher::start(keeper, config.refresh_period, writers);
         let (name, domain) = (trust.name.clone(), trust.trust_domain.clone());
         listeners.push(Listener { name: name.clone(), domain, refresher: refresher.clone() });
         refreshers.insert(name, refresher);
     }
-    let trusts = config.trusts.iter().map(|trust| (trust.name.clone(), trust.clone())).collect();
     let shared = Shared {
         board,
         refreshers: Arc::new(refreshers),
-        trusts: Arc::new(trusts),
+        trusts: Arc::new(known),
         clock: clock.clone(),
     };
     Ok((shared, listeners, ledger))
@@ -150,7 +160,13 @@ fn restore(
     let record = Record { store: Arc::clone(store), ledger: ledger.clone(), scope };
     let (root, chain) = replay(&record, &page.floors);
     // A cache without a floor file is what is left when both slots were deleted.
-    let lost = found == Found::Lost || (found == Found::Never && record.has_root());
+    let lost =
+        page.floors_lost || found == Found::Lost || (found == Found::Never && record.has_root());
+    if lost {
+        // The next write makes the floor file whole again, and must not make it look as if nothing had been lost.
+        ledger.lose_floors(&record.scope.trust);
+        tracing::error!(trust = %trust.name, "the floor file is lost: no verdicts until every source verified");
+    }
     let view = TrustView {
         anchor: page.anchor,
         rules: anchor_rules(trust)?,
@@ -184,25 +200,15 @@ fn start_anchors(
     shared: &Shared,
     listeners: Vec<Listener>,
     ledger: Ledger,
-    down: &watch::Sender<()>,
-    tasks: &mut JoinSet<Result<()>>,
+    writers: &mut JoinSet<()>,
 ) {
     let (events, heard) = mpsc::channel(EVENTS_MAX);
     let uids = config.workload_api.allowed_uids.iter().copied().collect();
     let api = WorkloadApi::new(config.workload_api.socket.clone(), uids);
     let domains = listeners.iter().map(|listener| listener.domain.clone()).collect();
-    tokio::spawn(api.watch(domains, events));
-    let keep =
-        anchor::keep(heard, listeners, Arc::clone(&shared.board), ledger, shared.clock.clone());
-    let mut down = down.subscribe();
-    tasks.spawn(async move {
-        // Events never end by themselves; a write of the floor file that is under way goes on without us.
-        tokio::select! {
-            () = keep => {}
-            _ = down.changed() => {}
-        }
-        Ok(())
-    });
+    let (board, clock) = (Arc::clone(&shared.board), shared.clock.clone());
+    writers.spawn(api.watch(domains, events));
+    writers.spawn(anchor::keep(heard, listeners, board, ledger, clock));
 }
 
 /// Binds both sockets and serves on them. The names are held until the daemon is down.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tufd_tuf::metadata::Role as _;
 use tufd_tuf::view::TrustView;
@@ -27,13 +28,16 @@ use update::Update;
 
 /// A lookup waits no longer for a refresh than this.
 pub const LOOKUP_DEADLINE: Duration = Duration::from_secs(6);
-/// Demands that may wait for the next refresh; more are turned away at once.
-const DEMANDS_MAX: usize = 1_024;
+/// Lookups that may wait for the next refresh; more are answered at once from what there is.
+const LOOKUPS_MAX: usize = 1_024;
+/// The same for what must not be turned away because lookups came first.
+const ORDERS_MAX: usize = 16;
 
 /// Asks for refreshes of one trust and knows how they went.
 #[derive(Debug, Clone)]
 pub struct Refresher {
-    demands: mpsc::Sender<Demand>,
+    lookups: mpsc::Sender<Demand>,
+    orders: mpsc::Sender<Demand>,
     mirrors: Arc<Mirrors>,
     status: Arc<Mutex<Status>>,
 }
@@ -107,34 +111,40 @@ impl Keeper {
 }
 
 impl Refresher {
-    /// Starts the task. It ends with the last handle.
+    /// Starts its task among `tasks`. It ends with the last handle.
     #[must_use]
-    pub fn start(keeper: Keeper, period: Duration) -> Self {
-        let (demands, waiting) = mpsc::channel(DEMANDS_MAX);
+    pub fn start(keeper: Keeper, period: Duration, tasks: &mut JoinSet<()>) -> Self {
+        let (lookups, looked_up) = mpsc::channel(LOOKUPS_MAX);
+        let (orders, ordered) = mpsc::channel(ORDERS_MAX);
         let status = Arc::new(Mutex::new(Status::default()));
         let mirrors = Arc::clone(&keeper.mirrors);
         let task = Task { keeper, schedule: Schedule::new(period), status: Arc::clone(&status) };
-        tokio::spawn(task.run(waiting));
-        Self { demands, mirrors, status }
+        tasks.spawn(task.run(looked_up, ordered));
+        Self { lookups, orders, mirrors, status }
     }
 
     /// Asks for a refresh on behalf of a lookup and waits for it, unless none may start in time. Returns when the
     /// answer may be another one.
     pub async fn for_lookup(&self) {
-        // A time-out is no error: the lookup is answered from what there is.
-        let _ = timeout(LOOKUP_DEADLINE, self.demand(Cause::Lookup)).await;
+        let (done, ended) = oneshot::channel();
+        if self.lookups.try_send(Demand { cause: Cause::Lookup, done }).is_ok() {
+            // A time-out is no error: the lookup is answered from what there is.
+            let _ = timeout(LOOKUP_DEADLINE, ended).await;
+        }
     }
 
     /// Refreshes now and tells how that went; `None` when the daemon is going down.
     pub async fn now(&self) -> Option<Done> {
-        self.demand(Cause::Now).await
+        let (done, ended) = oneshot::channel();
+        self.orders.send(Demand { cause: Cause::Now, done }).await.ok()?;
+        ended.await.ok()
     }
 
     /// Asks for a refresh now without waiting.
     pub fn wake(&self) {
         let (done, _) = oneshot::channel();
         // A full queue means that a refresh follows anyway.
-        let _ = self.demands.try_send(Demand { cause: Cause::Now, done });
+        let _ = self.orders.try_send(Demand { cause: Cause::Now, done });
     }
 
     /// How refreshes went.
@@ -148,12 +158,6 @@ impl Refresher {
     pub fn sources(&self) -> Vec<SourceHealth> {
         self.mirrors.health()
     }
-
-    async fn demand(&self, cause: Cause) -> Option<Done> {
-        let (done, ended) = oneshot::channel();
-        self.demands.try_send(Demand { cause, done }).ok()?;
-        ended.await.ok()
-    }
 }
 
 struct Task {
@@ -164,20 +168,25 @@ struct Task {
 
 impl Task {
     /// One refresh at a time. Those who ask while one runs wait for the next: it alone can know of what they know.
-    async fn run(mut self, mut demands: mpsc::Receiver<Demand>) {
+    async fn run(
+        mut self,
+        mut lookups: mpsc::Receiver<Demand>,
+        mut orders: mpsc::Receiver<Demand>,
+    ) {
         let mut waiting: Vec<Demand> = Vec::new();
         loop {
             let lookup_only = !waiting.is_empty();
             let at =
                 if lookup_only { self.schedule.lookup_at() } else { self.schedule.periodic_at() };
             tokio::select! {
-                demand = demands.recv() => match demand {
+                Some(demand) = orders.recv() => waiting.push(demand),
+                demand = lookups.recv() => match demand {
                     Some(demand) => waiting.push(demand),
                     None => return,
                 },
                 () = sleep_until(at.min(self.schedule.periodic_at())) => {}
             }
-            while let Ok(demand) = demands.try_recv() {
+            while let Ok(demand) = orders.try_recv().or_else(|_| lookups.try_recv()) {
                 waiting.push(demand);
             }
             let now = Instant::now();

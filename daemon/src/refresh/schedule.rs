@@ -42,7 +42,11 @@ impl Schedule {
     pub(super) fn ended(&mut self, done: &Done, for_lookup: bool, expires: Option<Duration>) {
         let now = Instant::now();
         match (done.changed, for_lookup) {
-            (Changed::Yes, _) => {
+            (Changed::Yes, true) => {
+                self.spacing = LOOKUP_SPACING;
+                self.lookup_at = now + self.spacing;
+            }
+            (Changed::Yes, false) => {
                 self.spacing = LOOKUP_SPACING;
                 self.lookup_at = self.lookup_at.min(now + self.spacing);
             }
