@@ -1,1 +1,190 @@
-//! later
+//! What must never be forgotten: older files, and a disk that loses or damages what it holds.
+
+use std::fs;
+
+use testkit::{Org, damage};
+
+use crate::node::{API, Node};
+use crate::site::{Manner, Site};
+
+const SLOTS: [&str; 2] = ["floors.0", "floors.1"];
+const NEWER: &str = "registry.acme.example/payments/api:2.0";
+
+#[tokio::test(start_paused = true)]
+async fn older_files_after_restart_are_refused_and_the_newer_chain_answers() {
+    let mut node = Node::allowing().await;
+    let old = node.org.publish();
+    node.publish_image(NEWER);
+    assert_eq!(node.refresh().await.error, "");
+    node.site.serve(old);
+    node.restart().await;
+    assert!(node.refresh().await.error.contains("older"));
+    assert_eq!(node.reason_of(NEWER).await, "SIGNED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cache_lost_root_comes_back_by_its_hash_only() {
+    let mut node = Node::allowing().await;
+    node.org.rotate_root(&[], &[]);
+    node.publish();
+    assert_eq!(node.refresh().await.versions["root"], 2);
+    let good = node.org.publish();
+    lose_cache(&mut node).await;
+    // Another root of that version, signed by the same holders.
+    let mut twin = good.clone();
+    damage::forge(&mut twin, &node.org, "root", |signed| {
+        signed["expires"] = "2032-01-01T00:00:00Z".into()
+    });
+    node.site.serve(twin);
+    node.start().await;
+    let error = node.refresh().await.error;
+    assert!(error.contains("2.root.json"), "{error}");
+    assert_eq!(node.trust().await.reason, "NO_TRUST");
+
+    node.site.serve(good);
+    assert_eq!(node.refresh().await.error, "");
+    assert_eq!(node.reason().await, "SIGNED");
+    assert_eq!(node.trust().await.root.unwrap().version, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cache_lost_older_repository_is_refused() {
+    let mut node = Node::allowing().await;
+    let old = node.org.publish();
+    node.publish_image(NEWER);
+    assert_eq!(node.refresh().await.error, "");
+    lose_cache(&mut node).await;
+    node.site.serve(old);
+    node.start().await;
+    assert!(node.refresh().await.error.contains("older"));
+    assert_eq!(node.reason().await, "NO_VALID_CHAIN");
+    node.publish();
+    assert_eq!(node.refresh().await.error, "");
+    assert_eq!(node.reason_of(NEWER).await, "SIGNED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn floor_slot_damaged_the_other_one_answers() {
+    for slot in SLOTS {
+        let mut node = Node::allowing().await;
+        node.stop().await;
+        damage_slot(&node, slot);
+        node.agent.stop();
+        node.site.behave(Manner::Gone);
+        node.start().await;
+        assert_eq!(node.reason().await, "SIGNED", "{slot}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn floors_lost_denies_until_every_source_verified() {
+    let mut node = Node::new().await;
+    let other = Site::start(node.org.publish()).await;
+    node.settings.sources.push(other.url());
+    node.start().await;
+    node.trust_becomes("").await;
+    let old = node.org.publish();
+    node.publish_image(NEWER);
+    other.serve(node.org.publish());
+    assert_eq!(node.refresh().await.error, "");
+    node.stop().await;
+    SLOTS.iter().for_each(|slot| damage_slot(&node, slot));
+
+    // The source that a thief holds serves old files, the honest one is out of reach.
+    node.site.serve(old);
+    other.behave(Manner::Gone);
+    node.start().await;
+    node.trust_until("a root", |entry| entry.root.is_some()).await;
+    node.refresh().await;
+    assert_eq!(node.reason_of(API).await, "FLOORS_LOST");
+    node.restart().await;
+    assert_eq!(node.trust().await.reason, "FLOORS_LOST", "a restart forgot the loss");
+    node.refresh().await;
+    assert_eq!(node.reason_of(API).await, "FLOORS_LOST");
+
+    other.behave(Manner::Well);
+    assert_eq!(node.refresh().await.error, "");
+    assert_eq!(node.reason_of(NEWER).await, "SIGNED");
+    node.restart().await;
+    assert_eq!(node.reason_of(NEWER).await, "SIGNED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn floors_lost_when_both_slots_are_gone() {
+    let mut node = Node::allowing().await;
+    node.stop().await;
+    SLOTS.iter().for_each(|slot| fs::remove_file(node.state().join(slot)).unwrap());
+    node.agent.stop();
+    node.site.behave(Manner::Gone);
+    node.start().await;
+    assert_eq!(node.reason().await, "FLOORS_LOST");
+}
+
+#[tokio::test(start_paused = true)]
+async fn floor_file_unwritable_nothing_newer_answers() {
+    let mut node = Node::allowing().await;
+    let digest = node.publish_image(NEWER);
+    let kept = block_slots(&node);
+    for _ in 0..3 {
+        assert!(node.refresh().await.error.contains("floor"));
+        assert_eq!(node.reason().await, "SIGNED");
+    }
+    assert_eq!(node.verify(NEWER, &digest).await.unwrap().reason, "TARGET_NOT_FOUND");
+    unblock_slots(&node, kept);
+    assert_eq!(node.refresh().await.error, "");
+    assert_eq!(node.reason_of(NEWER).await, "SIGNED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn crash_between_a_root_and_its_floor_keeps_the_root_before() {
+    let mut node = Node::allowing().await;
+    rotate_twice(&mut node.org);
+    node.publish();
+    let kept = block_slots(&node);
+    // Twice: the second try must not take the first one's root for the one before.
+    for _ in 0..2 {
+        assert!(node.refresh().await.error.contains("floor"));
+    }
+    node.stop().await;
+    unblock_slots(&node, kept);
+    node.site.behave(Manner::Gone);
+    node.start().await;
+    assert_eq!(node.reason().await, "SIGNED");
+    assert_eq!(node.trust().await.root.unwrap().version, 1);
+}
+
+fn rotate_twice(org: &mut Org) {
+    org.rotate_root(&[], &[]);
+    org.rotate_root(&[], &[]);
+}
+
+async fn lose_cache(node: &mut Node) {
+    node.stop().await;
+    fs::remove_dir_all(node.state().join("db")).unwrap();
+}
+
+fn damage_slot(node: &Node, slot: &str) {
+    let path = node.state().join(slot);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+/// Directories where the slots were: no file can be renamed over them, not even by root.
+fn block_slots(node: &Node) -> [Vec<u8>; 2] {
+    SLOTS.map(|slot| {
+        let path = node.state().join(slot);
+        let kept = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        kept
+    })
+}
+
+fn unblock_slots(node: &Node, kept: [Vec<u8>; 2]) {
+    for (slot, bytes) in SLOTS.into_iter().zip(kept) {
+        fs::remove_dir(node.state().join(slot)).unwrap();
+        fs::write(node.state().join(slot), bytes).unwrap();
+    }
+}

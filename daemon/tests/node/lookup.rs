@@ -1,1 +1,81 @@
-//! later
+//! Lookups that newer metadata could turn into ALLOW, and those who would make the node fetch for nothing.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::node::{API, Node, digest_of, look_up};
+use crate::site::Manner;
+
+const NEWER: &str = "registry.acme.example/payments/api:2.0";
+const UNSIGNED: &str = "registry.acme.example/payments/unsigned:1";
+
+#[tokio::test(start_paused = true)]
+async fn image_published_a_moment_ago_is_allowed_on_the_first_lookup() {
+    let mut node = Node::allowing().await;
+    node.publish_image(NEWER);
+    assert_eq!(node.reason_of(NEWER).await, "SIGNED");
+    assert_eq!(node.verify(API, &digest_of(NEWER)).await.unwrap().reason, "DIGEST_MISMATCH");
+}
+
+#[tokio::test(start_paused = true)]
+async fn unsigned_names_make_no_more_refreshes_than_the_spacing() {
+    let node = Node::allowing().await;
+    let (before, started) = (node.site.asked_for("timestamp.json"), Instant::now());
+    while started.elapsed() < Duration::from_secs(60) {
+        assert_eq!(node.reason_of(UNSIGNED).await, "TARGET_NOT_FOUND");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // After 5 s, then 10, 20 and 40 s later.
+    let refreshes = node.site.asked_for("timestamp.json") - before;
+    assert!((2..=4).contains(&refreshes), "{refreshes}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hundred_lookups_at_once_cause_one_refresh() {
+    let mut node = Node::allowing().await;
+    node.publish_image(NEWER);
+    let before = node.site.asked_for("timestamp.json");
+    let mut lookups = JoinSet::new();
+    for _ in 0..100 {
+        lookups.spawn(look_up(node.channel(), NEWER));
+    }
+    for reason in lookups.join_all().await {
+        assert_eq!(reason, "SIGNED");
+    }
+    assert_eq!(node.site.asked_for("timestamp.json") - before, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn repository_that_changes_all_the_time_is_not_asked_all_the_time() {
+    let mut node = Node::allowing().await;
+    let (before, started) = (node.site.asked_for("timestamp.json"), Instant::now());
+    while started.elapsed() < Duration::from_secs(30) {
+        node.publish();
+        assert_eq!(node.reason_of(UNSIGNED).await, "TARGET_NOT_FOUND");
+    }
+    let refreshes = node.site.asked_for("timestamp.json") - before;
+    assert!((4..=7).contains(&refreshes), "{refreshes}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn flood_of_lookups_turns_no_operator_away() {
+    let node = Node::allowing().await;
+    node.site.behave(Manner::Hang);
+    let mut flood = JoinSet::new();
+    for _ in 0..50 {
+        let channel = node.new_channel();
+        for _ in 0..30 {
+            flood.spawn(look_up(channel.clone(), UNSIGNED));
+        }
+    }
+    // One refresh hangs and every seat behind it is taken.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (refreshed, ()) = tokio::join!(node.refresh(), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        node.site.behave(Manner::Well);
+    });
+    assert_eq!(refreshed.error, "");
+    flood.shutdown().await;
+}

@@ -1,1 +1,105 @@
-//! later
+//! Several sources, most of which lie or keep silent.
+
+use testkit::damage;
+
+use crate::node::{DOMAIN, Node};
+use crate::site::{Manner, Site};
+
+const NEWER: &str = "registry.acme.example/payments/api:2.0";
+
+#[tokio::test(start_paused = true)]
+async fn newest_chain_wins_over_silence_junk_and_old_files() {
+    let mut node = Node::new().await;
+    let old = node.org.publish();
+    let (hanging, junk, stale) =
+        (Site::start(old.clone()).await, Site::start(old.clone()).await, Site::start(old).await);
+    hanging.behave(Manner::Hang);
+    junk.behave(Manner::Html);
+    let mut sources: Vec<_> = [&hanging, &junk, &stale].map(Site::url).into();
+    sources.append(&mut node.settings.sources);
+    node.settings.sources = sources;
+    node.publish_image(NEWER);
+    node.start().await;
+    node.trust_becomes("").await;
+    assert_eq!(node.reason_of(NEWER).await, "SIGNED");
+
+    // And when somebody waits, too.
+    let newest = "registry.acme.example/payments/api:3.0";
+    node.publish_image(newest);
+    assert_eq!(node.reason_of(newest).await, "SIGNED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn root_that_one_source_denies_comes_from_the_other() {
+    let mut node = Node::new().await;
+    let denying = Site::start(node.org.publish()).await;
+    node.settings.sources.insert(0, denying.url());
+    node.start().await;
+    node.trust_becomes("").await;
+    node.org.rotate_root(&[], &[]);
+    node.publish();
+    assert_eq!(node.refresh().await.versions["root"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn root_junk_of_one_source_hides_nothing_of_the_other() {
+    let mut node = Node::new().await;
+    let mut files = node.org.publish();
+    let lying = Site::start(files.clone()).await;
+    node.settings.sources.insert(0, lying.url());
+    node.start().await;
+    node.trust_becomes("").await;
+    files.insert("2.root.json", b"junk".as_slice());
+    lying.serve(files);
+    node.publish_image(NEWER);
+    assert_eq!(node.refresh().await.error, "");
+    assert_eq!(node.reason_of(NEWER).await, "SIGNED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn snapshot_damaged_at_one_source_comes_from_the_other() {
+    let mut node = Node::new().await;
+    let lying = Site::start(node.org.publish()).await;
+    node.settings.sources.insert(0, lying.url());
+    node.start().await;
+    node.trust_becomes("").await;
+    node.publish_image(NEWER);
+    let mut files = node.org.publish();
+    node.site.serve(files.clone());
+    let snapshot = files.newest("snapshot");
+    damage::flip_bit(&mut files, &snapshot);
+    lying.serve(files);
+    assert_eq!(node.refresh().await.error, "");
+    assert_eq!(node.reason_of(NEWER).await, "SIGNED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn directory_serves_as_a_web_server_does() {
+    let mut node = Node::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    node.org.publish_to(dir.path()).unwrap();
+    node.settings.sources = vec![format!("file://{}", dir.path().display())];
+    node.start().await;
+    node.trust_becomes("").await;
+    assert_eq!(node.reason().await, "SIGNED");
+    drop(dir);
+    assert!(node.refresh().await.error.contains("no source answers"));
+    node.agent.remove(DOMAIN);
+    node.restart().await;
+    assert_eq!(node.reason().await, "SIGNED");
+}
+
+/// A source that answers for some files and hangs for others costs a waiter its patience once, not once per file.
+#[tokio::test(start_paused = true)]
+async fn silence_of_the_preferred_source_does_not_outlast_a_lookup() {
+    let mut node = Node::new().await;
+    let silent = Site::start(node.org.publish()).await;
+    node.settings.sources.insert(0, silent.url());
+    node.start().await;
+    node.trust_becomes("").await;
+    silent.behave(Manner::Hang);
+    node.publish_image(NEWER);
+    assert_eq!(node.reason_of(NEWER).await, "SIGNED");
+    let entry = node.trust().await;
+    assert_ne!(entry.sources[0].error, "", "{entry:?}");
+}

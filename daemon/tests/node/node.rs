@@ -1,6 +1,9 @@
 //! A node: the daemon between a fake agent and sources of metadata.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use testkit::workload_api::FakeWorkloadApi;
@@ -8,7 +11,7 @@ use testkit::{Clock, FakeImage, Org, Team};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 use tufd::config::{Config, System};
 use tufd_proto::v1;
 use tufd_proto::v1::admin_client::AdminClient;
@@ -41,6 +44,7 @@ pub(crate) struct Settings {
     pub(crate) period: &'static str,
     pub(crate) epoch: u64,
     pub(crate) sources: Vec<String>,
+    state: PathBuf,
 }
 
 struct Running {
@@ -60,7 +64,8 @@ impl Node {
         let dir = tempfile::tempdir().unwrap();
         let agent = FakeWorkloadApi::start(dir.path().join("agent.sock")).unwrap();
         agent.set(DOMAIN, org.anchor().to_der());
-        let settings = Settings { period: "5m", epoch: 1, sources: vec![site.url()] };
+        let (sources, state) = (vec![site.url()], dir.path().join("state"));
+        let settings = Settings { period: "5m", epoch: 1, sources, state };
         Self { dir, clock, org, site, agent, settings, running: None }
     }
 
@@ -133,12 +138,7 @@ impl Node {
         reference: &str,
         digest: &str,
     ) -> Result<v1::Verdict, Status> {
-        let request = v1::VerifyImageRequest {
-            reference: reference.to_owned(),
-            digest: digest.to_owned(),
-            ..v1::VerifyImageRequest::default()
-        };
-        VerifierClient::new(self.channel()).verify_image(request).await.map(|it| it.into_inner())
+        verify(self.channel(), reference, digest).await
     }
 
     /// The verdict on the image that is signed from the start, as its reason.
@@ -148,17 +148,7 @@ impl Node {
 
     /// The verdict on an image that [`FakeImage`] made of its own reference, as its reason.
     pub(crate) async fn reason_of(&self, reference: &str) -> String {
-        match self.verify(reference, &digest_of(reference)).await {
-            Ok(verdict) => {
-                let allow = verdict.decision() == v1::Decision::Allow;
-                assert_eq!(allow, verdict.reason == "SIGNED", "{verdict:?}");
-                verdict.reason
-            }
-            Err(status) => {
-                assert_eq!(status.code(), Code::Unavailable, "{status}");
-                status.message().split(':').next().unwrap().to_owned()
-            }
-        }
+        look_up(self.channel(), reference).await
     }
 
     pub(crate) async fn trust(&self) -> v1::TrustEntry {
@@ -202,6 +192,11 @@ impl Node {
         self.running.as_ref().unwrap().channel.clone()
     }
 
+    /// A connection of its own.
+    pub(crate) fn new_channel(&self) -> Channel {
+        connect(&self.socket())
+    }
+
     pub(crate) fn admin(&self) -> Channel {
         self.running.as_ref().unwrap().admin.clone()
     }
@@ -215,7 +210,11 @@ impl Node {
     }
 
     pub(crate) fn state(&self) -> PathBuf {
-        self.dir.path().join("state")
+        self.settings.state.clone()
+    }
+
+    pub(crate) fn use_state_of(&mut self, other: &Self) {
+        self.settings.state = other.state();
     }
 
     pub(crate) fn config(&self) -> Config {
@@ -224,7 +223,8 @@ impl Node {
     }
 
     pub(crate) fn config_text(&self) -> String {
-        let Settings { period, epoch, sources } = &self.settings;
+        let Settings { period, epoch, sources, state } = &self.settings;
+        let state = state.display();
         let uid = rustix::process::geteuid().as_raw();
         let dir = self.dir.path().display();
         format!(
@@ -239,7 +239,7 @@ allow_uids = [{uid}]
 socket = "{dir}/admin/admin.sock"
 allow_uids = [{uid}]
 [state]
-dir = "{dir}/state"
+dir = "{state}"
 [refresh]
 period = "{period}"
 [[trust]]
@@ -253,6 +253,91 @@ images = "registry.acme.example/**"
 trust = ["acme"]
 "#
         )
+    }
+}
+
+/// Asks for verdicts on the image that is signed from the start, again and again.
+pub(crate) struct Probe {
+    stop: oneshot::Sender<()>,
+    seen: JoinHandle<BTreeSet<String>>,
+}
+
+impl Probe {
+    pub(crate) fn start(node: &Node) -> Self {
+        let (stop, mut stopped) = oneshot::channel();
+        let channel = node.channel();
+        let seen = tokio::spawn(async move {
+            let mut seen = BTreeSet::new();
+            while stopped.try_recv().is_err() {
+                seen.insert(look_up(channel.clone(), API).await);
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            seen
+        });
+        Self { stop, seen }
+    }
+
+    pub(crate) async fn saw_only(self, reason: &str) {
+        self.stop.send(()).unwrap();
+        assert_eq!(self.seen.await.unwrap(), BTreeSet::from([reason.to_owned()]));
+    }
+}
+
+/// What this thread logs from now on.
+pub(crate) fn heard() -> Log {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    Log { lines, _guard: tracing::subscriber::set_default(subscriber) }
+}
+
+pub(crate) struct Log {
+    lines: Lines,
+    _guard: tracing::subscriber::DefaultGuard,
+}
+
+impl Log {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.lines.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn verify(channel: Channel, reference: &str, digest: &str) -> Result<v1::Verdict, Status> {
+    let request = v1::VerifyImageRequest {
+        reference: reference.to_owned(),
+        digest: digest.to_owned(),
+        ..v1::VerifyImageRequest::default()
+    };
+    VerifierClient::new(channel).verify_image(request).await.map(Response::into_inner)
+}
+
+/// The verdict on an image that [`FakeImage`] made of its own reference, as its reason.
+pub(crate) async fn look_up(channel: Channel, reference: &str) -> String {
+    match verify(channel, reference, &digest_of(reference)).await {
+        Ok(verdict) => {
+            let allow = verdict.decision() == v1::Decision::Allow;
+            assert_eq!(allow, verdict.reason == "SIGNED", "{verdict:?}");
+            verdict.reason
+        }
+        Err(status) => {
+            assert_eq!(status.code(), Code::Unavailable, "{status}");
+            status.message().split(':').next().unwrap().to_owned()
+        }
     }
 }
 
