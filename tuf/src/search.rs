@@ -87,7 +87,7 @@ fn descend(role: &Targets, target_path: &str, path: &[RoleName], stack: &mut Vec
     {
         let edge =
             delegator.map(|from| Edge { delegator: from.clone(), role: delegation.name.clone() });
-        below.push(Step { edge, path: [path, &[delegation.name.clone()]].concat() });
+        below.push(Step { edge, path: [path, std::slice::from_ref(&delegation.name)].concat() });
         if delegation.after == After::Terminate {
             stack.clear();
             break;

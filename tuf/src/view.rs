@@ -6,7 +6,7 @@ use jiff::Timestamp as Time;
 
 use crate::anchor::{Anchor, AnchorLimits, AnchorRules, AnchorState, Standing};
 use crate::metadata::Role as _;
-use crate::metadata::{RoleName, Snapshot, Timestamp};
+use crate::metadata::{Snapshot, Timestamp};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::root::{Coverage, TrustedRoot};
@@ -170,23 +170,16 @@ impl TrustView {
 
     fn expired(&self, refusal: Refusal) -> Closed {
         let frozen = self.repository == Repository::Reachable;
-        let reason = match &refusal {
-            Refusal::Expired { role, .. } if is_online(role) && frozen => Reason::FreezeSuspected,
-            Refusal::Expired { role, .. } if role.as_str() == Timestamp::TYPE => {
-                Reason::TimestampExpired
-            }
-            Refusal::Expired { role, .. } if role.as_str() == Snapshot::TYPE => {
-                Reason::SnapshotExpired
-            }
+        let role = if let Refusal::Expired { role, .. } = &refusal { role.as_str() } else { "" };
+        let reason = match role {
+            Timestamp::TYPE | Snapshot::TYPE if frozen => Reason::FreezeSuspected,
+            Timestamp::TYPE => Reason::TimestampExpired,
+            Snapshot::TYPE => Reason::SnapshotExpired,
             _ => Reason::RoleExpired,
         };
         let trouble = self.trouble.as_deref().unwrap_or("the last refresh found nothing newer");
         closed(reason, format!("{refusal}; {trouble}"))
     }
-}
-
-fn is_online(role: &RoleName) -> bool {
-    [Timestamp::TYPE, Snapshot::TYPE].contains(&role.as_str())
 }
 
 fn closed(reason: Reason, text: String) -> Closed {

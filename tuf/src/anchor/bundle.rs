@@ -126,11 +126,9 @@ fn authority(der: &[u8], trust_domain: &str) -> Option<BundleKey> {
 fn least_root_version(certificate: &X509Certificate<'_>, trust_domain: &str) -> Option<Version> {
     let names = certificate.subject_alternative_name().ok()??;
     let prefix = format!("spiffe://{trust_domain}/tuf-root/");
-    let versions = names.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::URI(uri) => {
-            uri.strip_prefix(prefix.as_str())?.parse::<u64>().ok()?.try_into().ok()
-        }
-        _ => None,
+    let versions = names.value.general_names.iter().filter_map(|name| {
+        let GeneralName::URI(uri) = name else { return None };
+        uri.strip_prefix(prefix.as_str())?.parse::<u64>().ok()?.try_into().ok()
     });
     versions.max()
 }

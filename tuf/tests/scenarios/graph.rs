@@ -6,7 +6,7 @@ use tufpub::{KeyKind, Search};
 
 use super::node::Node;
 use super::roles::{nested, say};
-use super::world::{World, delegate, target};
+use super::world::{To, World, delegate, target};
 
 const ANY: &[&str] = &["*/*"];
 
@@ -28,7 +28,7 @@ fn world(first: [(&str, Search); 3]) -> World {
     world
 }
 
-fn node(world: &World, edges: &[(&str, &[(&str, &[&str], &str)])]) -> Node {
+fn node(world: &World, edges: &[(&str, &[To<'_>])]) -> Node {
     let files = world.damaged(|files, org| {
         edges.iter().for_each(|(from, to)| delegate(files, org, from, to));
     });
@@ -108,7 +108,7 @@ fn delegation_chain_longer_than_the_limit() {
     }
     world.publish();
     let links: Vec<_> = names.windows(2).map(|pair| [(pair[1].as_str(), ANY, "")]).collect();
-    let edges: Vec<(&str, &[(&str, &[&str], &str)])> =
+    let edges: Vec<(&str, &[To<'_>])> =
         names.iter().map(String::as_str).zip(links.iter().map(<[_; 1]>::as_slice)).collect();
     let node = node(&world, &edges);
     assert!(say(&node, "r30/x").starts_with("found "));

@@ -259,7 +259,8 @@ fn verdict_of_a_closed_trust() {
 #[test]
 fn verdict_of_a_role_that_is_withheld_or_expired() {
     let (_, index) = api();
-    let cases: [(fn(&mut testkit::Files, &testkit::Org), Reason); 2] = [
+    type Harm = fn(&mut testkit::Files, &testkit::Org);
+    let cases: [(Harm, Reason); 2] = [
         (|files, _| damage::withhold(files, "payments"), Reason::RoleUnavailable),
         (|files, org| damage::expire(files, org, "payments"), Reason::RoleExpired),
     ];

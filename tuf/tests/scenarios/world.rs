@@ -109,8 +109,11 @@ pub(crate) fn give_role(root: &mut Value, role: &str, keys: &[SigningKey], thres
     root["roles"][role] = json!({"keyids": ids, "threshold": threshold});
 }
 
-/// Makes a role delegate to others, held by their teams' keys: name, paths, `terminating`.
-pub(crate) fn delegate(files: &mut Files, org: &Org, from: &str, to: &[(&str, &[&str], &str)]) {
+/// A delegation to a role: its name, its paths, and `terminating` or nothing.
+pub(crate) type To<'a> = (&'a str, &'a [&'a str], &'a str);
+
+/// Makes a role delegate to others, held by their teams' keys.
+pub(crate) fn delegate(files: &mut Files, org: &Org, from: &str, to: &[To<'_>]) {
     damage::forge(files, org, from, |signed| {
         let mut delegations = json!({"keys": {}, "roles": []});
         for (name, paths, after) in to {
