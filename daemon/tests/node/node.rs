@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
 use testkit::workload_api::FakeWorkloadApi;
 use testkit::{Clock, FakeImage, Org, Team};
+use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Response, Status};
 use tufd::config::{Config, System};
 use tufd_proto::v1;
@@ -47,18 +49,27 @@ pub(crate) struct Settings {
     state: PathBuf,
 }
 
+/// The daemon in this process, if it is here, and connections to it.
 struct Running {
-    stop: oneshot::Sender<()>,
-    ended: JoinHandle<anyhow::Result<()>>,
+    task: Option<Task>,
     channel: Channel,
     admin: Channel,
+}
+
+struct Task {
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Node {
     /// Everything but the daemon: one signed image, published; root keys in the bundle.
     pub(crate) async fn new() -> Self {
         keep_time_slow();
-        let clock = Clock::default();
+        Self::at(Clock::default()).await
+    }
+
+    /// The same at another time, for a daemon in a process of its own.
+    pub(crate) async fn at(clock: Clock) -> Self {
         let mut org = organisation(&clock);
         let site = Site::start(org.publish()).await;
         let dir = tempfile::tempdir().unwrap();
@@ -66,7 +77,9 @@ impl Node {
         agent.set(DOMAIN, org.anchor().to_der());
         let (sources, state) = (vec![site.url()], dir.path().join("state"));
         let settings = Settings { period: "5m", epoch: 1, sources, state };
-        Self { dir, clock, org, site, agent, settings, running: None }
+        let node = Self { dir, clock, org, site, agent, settings, running: None };
+        std::fs::write(node.config_file(), node.config_text()).unwrap();
+        node
     }
 
     /// A node whose daemon answers ALLOW.
@@ -102,15 +115,24 @@ impl Node {
             }
             ready = is_ready => ready.unwrap(),
         }
-        let channel = connect(&self.socket());
-        let admin = connect(&self.admin_socket());
-        self.running = Some(Running { stop, ended, channel, admin });
+        self.connect(Some(Task { stop, ended }));
         Ok(())
     }
 
+    /// Talks to a daemon in another process, as soon as that serves.
+    pub(crate) fn attach(&mut self) {
+        self.connect(None);
+    }
+
+    fn connect(&mut self, task: Option<Task>) {
+        let (channel, admin) = (connect(&self.socket()), connect(&self.admin_socket()));
+        self.running = Some(Running { task, channel, admin });
+    }
+
     pub(crate) async fn stop(&mut self) {
-        let Running { stop, ended, channel, admin } = self.running.take().unwrap();
+        let Running { task, channel, admin } = self.running.take().unwrap();
         drop((channel, admin));
+        let Task { stop, ended } = task.unwrap();
         stop.send(()).unwrap();
         ended.await.unwrap().unwrap();
     }
@@ -199,6 +221,10 @@ impl Node {
 
     pub(crate) fn admin(&self) -> Channel {
         self.running.as_ref().unwrap().admin.clone()
+    }
+
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.dir.path().join("tufd.toml")
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -360,7 +386,22 @@ pub(crate) fn organisation(clock: &Clock) -> Org {
 }
 
 fn connect(socket: &Path) -> Channel {
-    Endpoint::from_shared(format!("unix://{}", socket.display())).unwrap().connect_lazy()
+    let socket = socket.to_owned();
+    let dial = tower::service_fn(move |_: Uri| {
+        let socket = socket.clone();
+        async move {
+            // A daemon in another process serves when it is ready.
+            let patience = tokio::time::Instant::now() + PATIENCE;
+            loop {
+                match UnixStream::connect(&socket).await {
+                    Ok(stream) => return Ok::<_, io::Error>(TokioIo::new(stream)),
+                    Err(error) if tokio::time::Instant::now() > patience => return Err(error),
+                    Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
+                }
+            }
+        }
+    });
+    Endpoint::from_static("http://localhost").connect_with_connector_lazy(dial)
 }
 
 /// A paused clock jumps to the next timer whenever all tasks wait, for a socket too. With a timer a millisecond away

@@ -1,1 +1,151 @@
-//! later
+//! The real program: its exit codes, its end, and its death at any moment. Here time is the machine's.
+
+use std::fs;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use testkit::Clock;
+use tufd_proto::v1;
+use tufd_proto::v1::admin_client::AdminClient;
+
+use crate::node::{API, Node, look_up};
+use crate::site::Manner;
+
+const TUFD: &str = env!("CARGO_BIN_EXE_tufd");
+const PUBLISHES: u32 = 20;
+/// A refresh on this machine ends well within that, so the kill comes before, within or after it.
+const KILL_WITHIN: Duration = Duration::from_millis(60);
+
+#[tokio::test]
+async fn kill_at_any_moment_loses_no_floor_and_always_answers() {
+    let mut node = Node::at(Clock::at(jiff::Timestamp::now())).await;
+    let mut program = Program::start(&node);
+    node.attach();
+    node.trust_becomes("").await;
+    let mut seen = version(&node.trust().await);
+    for number in 1..=PUBLISHES {
+        if number % 4 == 0 {
+            node.org.rotate_root(&[], &[]);
+        }
+        node.publish_image(&format!("registry.acme.example/payments/api:{number}"));
+        node.site.behave(Manner::Well);
+        let admin = node.admin();
+        let refresh = tokio::spawn(async move {
+            let _ = AdminClient::new(admin).refresh(v1::RefreshRequest::default()).await;
+        });
+        tokio::time::sleep(KILL_WITHIN.mul_f64(fastrand::f64())).await;
+        seen = seen.max(version(&node.trust().await));
+        program.kill();
+        refresh.await.unwrap();
+
+        node.site.behave(Manner::Gone);
+        program = Program::start(&node);
+        node.attach();
+        assert_eq!(node.reason_of(API).await, "SIGNED", "after {number}");
+        let found = version(&node.trust().await);
+        assert!(found >= seen, "after {number}: {found:?} is older than {seen:?}");
+        seen = found;
+    }
+    node.site.behave(Manner::Well);
+    assert_eq!(node.refresh().await.error, "");
+    let newest = format!("registry.acme.example/payments/api:{PUBLISHES}");
+    assert_eq!(look_up(node.channel(), &newest).await, "SIGNED");
+}
+
+#[tokio::test]
+async fn terminated_it_leaves_no_socket_and_exits_0() {
+    let mut node = Node::at(Clock::at(jiff::Timestamp::now())).await;
+    let mut program = Program::start(&node);
+    node.attach();
+    node.trust_becomes("").await;
+    // A second one on the same state is refused, and does not disturb the first.
+    let second = tufd(&["run", "--config", node.config_file().to_str().unwrap()]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(stderr(&second).contains("state.dir"), "{}", stderr(&second));
+    assert_eq!(node.reason().await, "SIGNED");
+
+    let pid = rustix::process::Pid::from_child(&program.0);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(program.0.wait().unwrap().code(), Some(0));
+    assert!(!node.socket().exists() && !node.admin_socket().exists());
+}
+
+#[tokio::test]
+async fn configuration_wrong_exits_78_and_names_the_key() {
+    let node = Node::at(Clock::default()).await;
+    let good = node.config_text();
+    let file = node.config_file();
+    for (from, to, key) in [
+        ("[refresh]", "[refresh]\nperiods = 1", "refresh.periods"),
+        ("period = \"5m\"", "period = \"0s\"", "refresh.period"),
+        ("threshold = 2", "threshold = 0", "trust[0].threshold"),
+        ("threshold = 2", "", "trust[0].threshold"),
+        ("images = \"registry.acme.example/**\"", "images = \"a/**b\"", "policy[0].images"),
+        ("trust = [\"acme\"]", "trust = [\"acne\"]", "policy[0].trust"),
+        ("[state]", "[state", "line"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        fs::write(&file, good.replace(from, to)).unwrap();
+        for command in ["run", "validate"] {
+            let output = tufd(&[command, "--config", file.to_str().unwrap()]);
+            assert_eq!(output.status.code(), Some(78), "{key}: {}", stderr(&output));
+            assert!(stderr(&output).contains(key), "{key}: {}", stderr(&output));
+        }
+    }
+    fs::write(&file, good).unwrap();
+    let output = tufd(&["validate", "--config", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = tufd(&["run", "--config", "/nowhere/tufd.toml"]);
+    assert_eq!(output.status.code(), Some(78), "{}", stderr(&output));
+    assert!(stderr(&output).contains("/nowhere/tufd.toml"));
+}
+
+#[test]
+fn command_line_wrong_exits_64() {
+    for arguments in
+        [&[][..], &["run"], &["serve"], &["run", "--config"], &["run", "--time", "now"]]
+    {
+        let output = tufd(arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {}", stderr(&output));
+    }
+    assert_eq!(tufd(&["--help"]).status.code(), Some(0));
+}
+
+/// A running `tufd run`; it does not outlive the test.
+struct Program(Child);
+
+impl Program {
+    fn start(node: &Node) -> Self {
+        let log = fs::File::create(node.config_file().with_extension("log")).unwrap();
+        let mut command = Command::new(TUFD);
+        command.args(["run", "--config"]).arg(node.config_file());
+        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn tufd(arguments: &[&str]) -> Output {
+    Command::new(TUFD).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Of root and timestamp, as they answer.
+fn version(entry: &v1::TrustEntry) -> (u64, u64) {
+    let role = entry.roles.iter().find(|role| role.name == "timestamp").unwrap();
+    (entry.root.as_ref().unwrap().version, role.version)
+}
