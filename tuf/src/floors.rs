@@ -31,7 +31,7 @@ pub struct Floors {
 pub struct RootFloor {
     /// Its version.
     pub version: Version,
-    /// SHA-256 of the file.
+    /// SHA-256 of what was signed, in canonical form.
     pub sha256: Sha256,
     /// Keys of its predecessor's root role that signed it.
     pub signed_by_predecessor: BTreeSet<Fingerprint>,

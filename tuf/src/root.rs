@@ -59,13 +59,14 @@ impl TrustedRoot {
         Ok(Self { root, signed_by_predecessor })
     }
 
-    /// Takes up again the root that the floor file names, from bytes that anyone may have handed us.
+    /// Takes up again the root that the floor file names, from bytes that anyone may have handed us. Which signatures a
+    /// copy carries is the mirror's choice, so any that are enough will do; who covers it is counted from those.
     ///
     /// # Errors
-    /// [`Refusal::NotTheTrustedRoot`] for any other bytes.
+    /// [`Refusal::NotTheTrustedRoot`] for any other root.
     pub fn restore(raw: Raw<Root>, floor: &RootFloor) -> Result<Self, Refusal> {
         let root = raw.verify_by_itself()?;
-        if root.hash() != floor.sha256 || root.version() != floor.version {
+        if root.content() != floor.sha256 || root.version() != floor.version {
             return Err(Refusal::NotTheTrustedRoot { version: root.version() });
         }
         Ok(Self { root, signed_by_predecessor: floor.signed_by_predecessor.clone() })
@@ -76,7 +77,7 @@ impl TrustedRoot {
     pub fn floor(&self) -> RootFloor {
         RootFloor {
             version: self.version(),
-            sha256: self.root.hash(),
+            sha256: self.root.content(),
             signed_by_predecessor: self.signed_by_predecessor.clone(),
         }
     }

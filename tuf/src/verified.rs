@@ -31,6 +31,7 @@ struct File<R> {
     name: RoleName,
     bytes: Arc<[u8]>,
     hash: Sha256,
+    content: Sha256,
     signed: R,
     signers: BTreeSet<Fingerprint>,
 }
@@ -145,6 +146,12 @@ impl<R> Verified<R> {
         self.0.hash
     }
 
+    /// SHA-256 of what was signed, in canonical form: the same whichever of its signatures a copy carries.
+    #[must_use]
+    pub fn content(&self) -> Sha256 {
+        self.0.content
+    }
+
     /// The distinct keys whose signatures counted.
     #[must_use]
     pub fn signers(&self) -> &BTreeSet<Fingerprint> {
@@ -179,8 +186,9 @@ struct Opened<R> {
 impl<R> Opened<R> {
     fn by(self, keys: &RoleKeys) -> Result<Verified<R>, Refusal> {
         let signers = verify_threshold(&self, keys)?;
-        let Self { name, bytes, message: _, signatures: _, signed } = self;
-        Ok(Verified(Arc::new(File { name, hash: Sha256::of(&bytes), bytes, signed, signers })))
+        let Self { name, bytes, message, signatures: _, signed } = self;
+        let (hash, content) = (Sha256::of(&bytes), Sha256::of(&message));
+        Ok(Verified(Arc::new(File { name, bytes, hash, content, signed, signers })))
     }
 }
 

@@ -119,7 +119,7 @@ impl TrustView {
             let text = format!("no chain verifies under root {}: {trouble}", root.version());
             return Err(closed(Reason::NoValidChain, text));
         };
-        if chain.root().hash() != root.hash() {
+        if chain.root().content() != root.content() {
             let text = format!("the chain was not verified under root {}", root.version());
             return Err(closed(Reason::NoValidChain, text));
         }

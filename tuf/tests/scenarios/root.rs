@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use testkit::{Files, damage};
-use tufd_tuf::metadata::Role as _;
+use tufd_tuf::metadata::{FileNames, Role as _};
 use tufd_tuf::refusal::Refusal;
 use tufd_tuf::root::TrustedRoot;
 use tufpub::KeyKind;
@@ -416,6 +416,42 @@ fn restored_root_must_be_the_trusted_one() {
         assert!(matches!(why, Refusal::NotTheTrustedRoot { .. }), "{name}");
     }
     assert_eq!(restore(&world.good, "1.root.json").unwrap().floor(), floor);
+}
+
+/// A mirror that strips signatures down to the threshold leaves a node with another file, not with another root: the
+/// copies of others are taken up again, and who covers it is counted from what they carry.
+#[test]
+fn restored_root_with_other_signatures_is_the_same_root() {
+    let (world, node) = world();
+    let stripped = world.damaged(|files, _| damage::keep_signatures(files, "2.root.json", 2));
+    let session = node.rooting().root(bytes(&stripped, "2.root.json")).unwrap();
+    let taken = session.trusted_root().clone();
+    let all = anchor(&world.org.anchor().to_der(), 3);
+    assert!(!taken.coverage(&all).is_covered());
+    let whole = TrustedRoot::restore(raw(&world.good, "2.root.json"), &taken.floor()).unwrap();
+    assert_eq!(whole.floor().sha256, taken.floor().sha256);
+    assert!(whole.coverage(&all).is_covered());
+    let session = node.rooting().root(bytes(&world.good, "2.root.json")).unwrap();
+    let floor = session.trusted_root().floor();
+    TrustedRoot::restore(raw(&stripped, "2.root.json"), &floor).unwrap();
+    let unsigned = world.damaged(|files, _| damage::keep_signatures(files, "2.root.json", 1));
+    let why = TrustedRoot::restore(raw(&unsigned, "2.root.json"), &floor).unwrap_err();
+    assert_eq!(why, too_few(1, 2));
+}
+
+#[test]
+fn root_says_how_files_are_named() {
+    let (world, node) = world();
+    for (lie, expected) in [(true, FileNames::Versioned), (false, FileNames::Plain)] {
+        let odd = world.forged("root", |root| root["consistent_snapshot"] = json!(lie));
+        let session = node.rooting().root(bytes(&odd, "2.root.json")).unwrap();
+        assert_eq!(session.trusted_root().file_names(), expected);
+    }
+    let odd = world.forged("root", |root| {
+        root.as_object_mut().unwrap().remove("consistent_snapshot");
+    });
+    let session = node.rooting().root(bytes(&odd, "2.root.json")).unwrap();
+    assert_eq!(session.trusted_root().file_names(), FileNames::Plain);
 }
 
 pub(crate) fn change(files: &mut Files, name: &str, change: impl FnOnce(&mut Value)) {
