@@ -94,6 +94,64 @@ fn two_teams() -> World {
     world
 }
 
+/// CVE-2020-15093, CVE-2026-6966 on every role: one signature listed twice is no second one, and refuses the file.
+#[test]
+fn duplicate_signature_on_every_role() {
+    for role in ["timestamp", "snapshot", "targets", "payments"] {
+        let world = World::new();
+        let bad = world.damaged(|files, org| {
+            damage::duplicate_signature(files, &files.newest(role));
+            if role != "timestamp" && role != "snapshot" {
+                damage::list(files, org);
+            }
+            if role == "snapshot" {
+                damage::forge(files, org, "timestamp", |signed| {
+                    signed["meta"]["snapshot.json"] = json!({"version": 1});
+                });
+            }
+        });
+        let mut node = world.fresh_node(&bad);
+        match (role, node.refresh(&bad)) {
+            ("payments", done) => {
+                done.unwrap();
+                assert_eq!(say(&node, API), "unavailable payments");
+            }
+            (_, done) => assert!(matches!(done, Err(Refusal::DuplicateSignature { .. })), "{role}"),
+        }
+        node.refresh(&world.good).unwrap();
+    }
+}
+
+/// GHSA-3633-5h82-39pq on every role below the root.
+#[test]
+fn threshold_one_key_under_two_ids_on_every_role() {
+    for role in ["timestamp", "snapshot", "targets", "payments"] {
+        let world = World::new();
+        let bad = world.damaged(|files, org| damage::one_key_under_two_ids(files, org, role));
+        let mut node = world.fresh_node(&bad);
+        match (role, node.refresh(&bad)) {
+            ("payments", done) => {
+                done.unwrap();
+                assert_eq!(say(&node, API), "unavailable payments");
+            }
+            (_, Err(Refusal::TooFewSignatures { found, .. })) => assert_eq!(found, 1, "{role}"),
+            (_, done) => panic!("{role}: {done:?}"),
+        }
+    }
+}
+
+/// Keys of a kind nobody knows beside usable ones: no role minds.
+#[test]
+fn unknown_key_types_beside_usable_ones() {
+    for role in ["timestamp", "snapshot", "targets", "payments"] {
+        let world = World::new();
+        let odd = world.damaged(|files, org| damage::unknown_keys(files, org, role));
+        let mut node = world.fresh_node(&odd);
+        node.refresh(&odd).unwrap();
+        assert_eq!(say(&node, API), "found targets>payments", "{role}");
+    }
+}
+
 /// Withholding a role that comes first never lets a later one answer in its place.
 #[test]
 fn withheld_role_answers_unavailable_for_its_names_only() {
