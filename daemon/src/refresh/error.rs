@@ -70,9 +70,7 @@ pub enum RefreshError {
 impl RefreshError {
     /// A source that does not answer is worth telling only where no other one said anything.
     pub(super) fn or_unreachable(self, why: String) -> Self {
-        match self {
-            Self::Unreachable { file, last: _ } => Self::Unreachable { file, last: why },
-            other => other,
-        }
+        let Self::Unreachable { file, last: _ } = self else { return self };
+        Self::Unreachable { file, last: why }
     }
 }

@@ -300,10 +300,10 @@ impl<'k> Update<'k> {
 impl Offered {
     /// Whether no source has the file; that some could not be asked is an error.
     pub(super) fn nothing(self) -> Result<(), RefreshError> {
-        match self.otherwise {
-            RefreshError::Absent { .. } => Ok(()),
-            error => Err(error),
+        if matches!(self.otherwise, RefreshError::Absent { .. }) {
+            return Ok(());
         }
+        Err(self.otherwise)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -108,10 +108,7 @@ fn anchor(view: &TrustView, now: Time) -> v1::Anchor {
             .and_then(|a| a.least_root_version())
             .map_or(0, u64::from),
         confirmed: view.anchor.confirmed().map(wire::time),
-        withdraws: match standing {
-            Standing::Pending(at) | Standing::Denied(at) => at.map(wire::time),
-            _ => None,
-        },
+        withdraws: pending(standing).and_then(|(_, _, due)| due).map(wire::time),
     }
 }
 
@@ -195,14 +192,9 @@ fn warnings(view: &TrustView, now: Time) -> Vec<v1::Warning> {
     let mut warnings = Vec::new();
     let mut warn =
         |code: &str, text: String| warnings.push(v1::Warning { code: code.to_owned(), text });
-    match view.anchor.standing(&view.limits, now) {
-        Standing::Pending(Some(at)) => {
-            warn("WITHDRAWAL_PENDING", format!("the trust domain is missing; withdrawn at {at}"))
-        }
-        Standing::Denied(Some(at)) => {
-            warn("PERMISSION_DENIED", format!("the agent has no entry for us; withdrawn at {at}"))
-        }
-        _ => {}
+    if let Some((code, what, due)) = pending(view.anchor.standing(&view.limits, now)) {
+        let due = due.map_or("never counts as withdrawn".into(), |at| format!("withdrawn at {at}"));
+        warn(code, format!("{what}; {due}"));
     }
     if let (Some(root), Some(anchor)) = (&view.root, view.today()) {
         let lacking: Vec<_> =
@@ -231,4 +223,15 @@ fn warnings(view: &TrustView, now: Time) -> Vec<v1::Warning> {
         warn("KEYS_SKIPPED", "the bundle holds certificates without a key that can be used".into());
     }
     warnings
+}
+
+/// A withdrawal that is not one yet: code, words, and when it will be.
+fn pending(standing: Standing) -> Option<(&'static str, &'static str, Option<Time>)> {
+    if let Standing::Pending(due) = standing {
+        return Some(("WITHDRAWAL_PENDING", "the trust domain is missing", due));
+    }
+    if let Standing::Denied(due) = standing {
+        return Some(("PERMISSION_DENIED", "the agent has no entry for us", due));
+    }
+    None
 }
