@@ -334,8 +334,7 @@ impl Session<AwaitRoles> {
     /// another file would lend its keys to names it has no right to.
     fn check_role(&self, wanted: &Wanted, bytes: Arc<[u8]>) -> Result<Verified<Targets>, Refusal> {
         let Wanted { edge, meta, keys } = wanted;
-        let known = self.stage.trust.bytes_of(&edge.role, meta.version);
-        if known.is_some_and(|known| known != bytes) {
+        if self.loaded(wanted).is_some_and(|known| known != bytes) {
             return Err(Refusal::HashMismatch { role: edge.role.clone() });
         }
         verify_targets(edge.role.clone(), bytes, meta, keys)
@@ -359,23 +358,31 @@ impl Session<AwaitRoles> {
         }
     }
 
-    /// Loads what is wanted as long as a copy is at hand: from the chain that answers, or under another delegator.
+    /// Loads what is wanted as long as a copy is at hand: from the chain that answers, or under another delegator. What
+    /// is loaded and does not verify for this delegator is given up: no other file of that version would be taken.
     fn load_held(mut self) -> Self {
-        while let Some((edge, targets)) = self.held_copy() {
-            self.stage.wanted.pop_front();
-            self.load(edge, targets);
+        while let Some(wanted) = self.stage.wanted.pop_front() {
+            if let Some(targets) = self.copy_of(&wanted) {
+                self.load(wanted.edge, targets);
+            } else if self.loaded(&wanted).is_none() {
+                self.stage.wanted.push_front(wanted);
+                break;
+            }
         }
         self
     }
 
-    /// What is wanted first, verified from a copy at hand.
-    fn held_copy(&self) -> Option<(Edge, Verified<Targets>)> {
-        let wanted = self.stage.wanted.front()?;
-        let (role, version) = (&wanted.edge.role, wanted.meta.version);
-        let places = self.held.iter().map(AsRef::as_ref).chain([&self.stage.trust]);
-        let mut copies = places.filter_map(|trust| trust.bytes_of(role, version));
-        let verified = copies.find_map(|bytes| self.check_role(wanted, bytes).ok())?;
-        Some((wanted.edge.clone(), verified))
+    /// What is wanted, verified from a copy at hand.
+    fn copy_of(&self, wanted: &Wanted) -> Option<Verified<Targets>> {
+        let Wanted { edge, meta, keys: _ } = wanted;
+        let held = self.held.iter().filter_map(|held| held.bytes_of(&edge.role, meta.version));
+        let mut copies = held.chain(self.loaded(wanted));
+        copies.find_map(|bytes| self.check_role(wanted, bytes).ok())
+    }
+
+    /// The file of that role and version in this chain, whoever delegates to it.
+    fn loaded(&self, Wanted { edge, meta, keys: _ }: &Wanted) -> Option<Arc<[u8]>> {
+        self.stage.trust.bytes_of(&edge.role, meta.version)
     }
 }
 

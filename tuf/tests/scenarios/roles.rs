@@ -275,6 +275,31 @@ fn role_of_the_same_version_is_not_asked_for() {
     assert!(load(session, &world.good).wanted().is_none());
 }
 
+/// A delegate that names every role of others by keys of its own costs nobody a download: each is at hand, and fails.
+#[test]
+fn role_that_cannot_verify_is_not_asked_for() {
+    let world = two_teams();
+    let files = world.damaged(|files, org| {
+        delegate(files, org, "payments", &[("other", &["*/*"], "")]);
+        let (id, value) = super::world::entry(tufpub::Signer::public_key(&new_key()));
+        damage::forge(files, org, "payments", |signed| {
+            signed["delegations"]["keys"] = json!({ &id: value });
+            signed["delegations"]["roles"][0]["keyids"] = json!([id]);
+        });
+    });
+    let mut session = world.fresh_node(&files).at_roles(&files);
+    let mut asked = Vec::new();
+    while let Some(wanted) = session.wanted() {
+        let role = wanted.edge.role.as_str().to_owned();
+        session = session.role(bytes(&files, &format!("1.{role}.json"))).unwrap();
+        asked.push(role);
+    }
+    assert_eq!(asked, ["payments", "other"]);
+    let (trust, _) = session.finish();
+    assert_eq!(trust.roles().count(), 2);
+    assert_eq!(say_of(&trust, "other/x", world.clock.now()), "found targets>other");
+}
+
 /// TOB-SIGSTORE-14, python-tuf 2978: one role under two delegators is verified for each.
 #[test]
 fn delegation_diamond_verified_per_delegator() {
