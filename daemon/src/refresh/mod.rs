@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tufd_tuf::metadata::Role as _;
@@ -38,6 +38,7 @@ const ORDERS_MAX: usize = 16;
 pub struct Refresher {
     lookups: mpsc::Sender<Demand>,
     orders: mpsc::Sender<Demand>,
+    asked: watch::Sender<()>,
     mirrors: Arc<Mirrors>,
     status: Arc<Mutex<Status>>,
 }
@@ -118,9 +119,11 @@ impl Refresher {
         let (orders, ordered) = mpsc::channel(ORDERS_MAX);
         let status = Arc::new(Mutex::new(Status::default()));
         let mirrors = Arc::clone(&keeper.mirrors);
-        let task = Task { keeper, schedule: Schedule::new(period), status: Arc::clone(&status) };
+        let (asked, hurry) = watch::channel(());
+        let schedule = Schedule::new(period);
+        let task = Task { keeper, schedule, status: Arc::clone(&status), asked: hurry };
         tasks.spawn(task.run(looked_up, ordered));
-        Self { lookups, orders, mirrors, status }
+        Self { lookups, orders, asked, mirrors, status }
     }
 
     /// Asks for a refresh on behalf of a lookup and waits for it, unless none may start in time. Returns when the
@@ -128,6 +131,7 @@ impl Refresher {
     pub async fn for_lookup(&self) {
         let (done, ended) = oneshot::channel();
         if self.lookups.try_send(Demand { cause: Cause::Lookup, done }).is_ok() {
+            self.asked.send_replace(());
             // A time-out is no error: the lookup is answered from what there is.
             let _ = timeout(LOOKUP_DEADLINE, ended).await;
         }
@@ -137,6 +141,7 @@ impl Refresher {
     pub async fn now(&self) -> Option<Done> {
         let (done, ended) = oneshot::channel();
         self.orders.send(Demand { cause: Cause::Now, done }).await.ok()?;
+        self.asked.send_replace(());
         ended.await.ok()
     }
 
@@ -145,6 +150,7 @@ impl Refresher {
         let (done, _) = oneshot::channel();
         // A full queue means that a refresh follows anyway.
         let _ = self.orders.try_send(Demand { cause: Cause::Now, done });
+        self.asked.send_replace(());
     }
 
     /// How refreshes went.
@@ -164,6 +170,8 @@ struct Task {
     keeper: Keeper,
     schedule: Schedule,
     status: Arc<Mutex<Status>>,
+    /// Changes after each demand, so that a thorough refresh ends soon.
+    asked: watch::Receiver<()>,
 }
 
 impl Task {
@@ -186,6 +194,7 @@ impl Task {
                 },
                 () = sleep_until(at.min(self.schedule.periodic_at())) => {}
             }
+            self.asked.mark_unchanged();
             while let Ok(demand) = orders.try_recv().or_else(|_| lookups.try_recv()) {
                 waiting.push(demand);
             }
@@ -204,7 +213,7 @@ impl Task {
 
     async fn refresh(&mut self, asked: Vec<Demand>) {
         let patience = if asked.is_empty() { Patience::Thorough } else { Patience::Hedged };
-        let done = Update::new(&self.keeper, patience).run().await;
+        let done = Update::new(&self.keeper, patience, self.asked.clone()).run().await;
         let name = &self.keeper.trust.name;
         match &done.error {
             None => tracing::info!(trust = %name, changed = ?done.changed, "refreshed"),

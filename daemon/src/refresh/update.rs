@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp as Time;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tufd_tuf::hash::Sha256;
 use tufd_tuf::metadata::{FileMeta, FileNames, Role, Root, Snapshot, Targets, Timestamp, Version};
@@ -13,7 +14,7 @@ use tufd_tuf::view::{FloorsKnown, Repository, TrustView};
 
 use super::{Changed, Done, Keeper, RefreshError};
 use crate::config::TrustConfig;
-use crate::fetch::{ByteLimit, Fetched, FileName, Patience, SourceIndex};
+use crate::fetch::{Answer, ByteLimit, Fetched, FileName, Patience, SourceIndex};
 
 /// More new roots are not followed in one refresh; the next one goes on (TUF 5.3.3).
 const ROOTS_MAX: usize = 256;
@@ -24,6 +25,8 @@ const ROLES_BUDGET: Duration = Duration::from_secs(20);
 pub(super) struct Update<'k> {
     keeper: &'k Keeper,
     patience: Patience,
+    /// Changes when somebody begins to wait.
+    asked: watch::Receiver<()>,
     /// The fixed time of the update (TUF 5.1).
     now: Time,
     /// Answers that the sources gave, be it that there is no such file.
@@ -43,8 +46,8 @@ pub(super) struct Offered {
 type Failed<S> = (Session<S>, RefreshError);
 
 impl<'k> Update<'k> {
-    pub(super) fn new(keeper: &'k Keeper, patience: Patience) -> Self {
-        Self { keeper, patience, now: keeper.clock.now(), answered: 0, silent: 0 }
+    pub(super) fn new(keeper: &'k Keeper, patience: Patience, asked: watch::Receiver<()>) -> Self {
+        Self { keeper, patience, asked, now: keeper.clock.now(), answered: 0, silent: 0 }
     }
 
     pub(super) fn trust(&self) -> &TrustConfig {
@@ -213,8 +216,7 @@ impl<'k> Update<'k> {
         bytes_max: usize,
     ) -> Result<Offered, RefreshError> {
         let file = FileName::metadata(version.map(u64::from), role)?;
-        let answers =
-            self.keeper.mirrors.all(&file, ByteLimit::new(bytes_max as u64), self.patience).await;
+        let answers = self.answers(&file, ByteLimit::new(bytes_max as u64)).await;
         let (mut found, mut answered) = (Vec::new(), 0);
         let mut otherwise =
             RefreshError::Unreachable { file: file.clone(), last: "none in time".into() };
@@ -232,6 +234,18 @@ impl<'k> Update<'k> {
         self.answered += answered;
         self.silent += self.trust().metadata.len().saturating_sub(answered);
         Ok(Offered { file, found, otherwise })
+    }
+
+    /// With all patience only as long as nobody waits.
+    async fn answers(&mut self, file: &FileName, limit: ByteLimit) -> Vec<Answer> {
+        let mirrors = &self.keeper.mirrors;
+        if self.patience == Patience::Thorough {
+            tokio::select! {
+                answers = mirrors.all(file, limit, Patience::Thorough) => return answers,
+                _ = self.asked.changed() => self.patience = Patience::Hedged,
+            }
+        }
+        mirrors.all(file, limit, Patience::Hedged).await
     }
 
     /// The first copy that passes the gate; where none does, what was put in comes back.
