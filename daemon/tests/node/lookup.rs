@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::node::{API, Node, digest_of, look_up};
-use crate::site::Manner;
+use crate::site::{Manner, Site};
 
 const NEWER: &str = "registry.acme.example/payments/api:2.0";
 const UNSIGNED: &str = "registry.acme.example/payments/unsigned:1";
@@ -78,4 +78,24 @@ async fn flood_of_lookups_turns_no_operator_away() {
     });
     assert_eq!(refreshed.error, "");
     flood.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn periodic_refresh_held_up_by_a_source_holds_no_lookup_up() {
+    let mut node = Node::new().await;
+    let hanging = Site::start(node.org.publish()).await;
+    node.settings.sources.push(hanging.url());
+    node.settings.period = "30s";
+    node.start().await;
+    node.trust_becomes("").await;
+    hanging.behave(Manner::Hang);
+    for number in 2..8 {
+        let asked = hanging.asked_for("2.root.json");
+        while hanging.asked_for("2.root.json") == asked {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let image = format!("registry.acme.example/payments/api:{number}.0");
+        node.publish_image(&image);
+        assert_eq!(node.reason_of(&image).await, "SIGNED", "{number}");
+    }
 }

@@ -8,6 +8,7 @@ mod floors;
 mod lookup;
 mod mirrors;
 mod node;
+mod probe;
 mod program;
 mod rotation;
 mod site;

@@ -2,7 +2,8 @@
 
 use testkit::damage;
 
-use crate::node::{API, DOMAIN, Node, Probe, heard, new_key, organisation};
+use crate::node::{API, DOMAIN, Node, new_key, organisation};
+use crate::probe::{Probe, heard};
 use crate::site::Manner;
 
 #[tokio::test(start_paused = true)]
@@ -10,7 +11,7 @@ async fn root_key_rotated_bundle_first_is_no_outage() {
     let mut node = Node::allowing().await;
     let probe = Probe::start(&node);
     let (old, new) = (node.org.root_keys().to_vec(), new_key());
-    let both = [&old[..], &[new.clone()]].concat();
+    let both = [&old[..], std::slice::from_ref(&new)].concat();
     node.agent.set(DOMAIN, node.org.anchor_of(&both, None).to_der());
     node.trust_until("4 keys", |entry| keys(entry) == 4).await;
     node.org.rotate_root(&[new], &old[..1]);
