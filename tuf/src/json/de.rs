@@ -18,7 +18,7 @@ pub(crate) fn from_node<'de, T: Deserialize<'de>>(node: Node<'_, 'de>) -> Result
 
 impl Error for JsonError {
     fn custom<T: Display>(message: T) -> Self {
-        Self::Shape { message: message.to_string() }
+        Self::shape(message)
     }
 }
 

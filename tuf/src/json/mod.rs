@@ -59,3 +59,15 @@ pub enum JsonError {
         message: String,
     },
 }
+
+impl JsonError {
+    /// An account of what does not fit. It may quote a file that nobody signed, so it is cut.
+    pub(crate) fn shape(message: impl std::fmt::Display) -> Self {
+        Self::Shape { message: cut(&message.to_string()) }
+    }
+}
+
+/// The beginning of a text that goes into an error.
+fn cut(text: &str) -> String {
+    text.chars().take(200).collect()
+}

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::JsonError;
 use super::parser;
+use super::{JsonError, cut};
 
 /// A parsed document that borrows its text.
 #[derive(Debug)]
@@ -136,7 +136,7 @@ impl<'d, 'a> Node<'d, 'a> {
             return Ok(self);
         }
         let at = self.span.start;
-        Err(JsonError::Shape { message: format!("expected {what} at byte {at}") })
+        Err(JsonError::shape(format!("expected {what} at byte {at}")))
     }
 
     /// Keys are compared as they read, not as they are spelled.
@@ -148,7 +148,7 @@ impl<'d, 'a> Node<'d, 'a> {
         keys.sort_unstable();
         match keys.windows(2).find(|pair| pair.first() == pair.last()) {
             Some(pair) => Err(JsonError::DuplicateKey {
-                key: pair.first().map(ToString::to_string).unwrap_or_default(),
+                key: pair.first().map(|key| cut(key)).unwrap_or_default(),
             }),
             None => Ok(()),
         }

@@ -281,5 +281,5 @@ pub(crate) fn field<'d, 'a>(
 }
 
 pub(crate) fn shape(message: String) -> JsonError {
-    JsonError::Shape { message }
+    JsonError::shape(message)
 }

@@ -226,9 +226,13 @@ pub(crate) fn nested() -> World {
     world
 }
 
+/// It ends the search: whoever comes after it does not answer in its place (TUF 5.6).
 #[test]
 fn role_not_in_the_snapshot_is_not_asked() {
-    let world = nested();
+    let mut world = nested();
+    world.org.add_team(Team::new("after", &["a/*"]));
+    world.org.sign_target("after", "a/x", target("after"));
+    world.publish();
     let files = world.damaged(|files, org| {
         delegate(files, org, "above", &[("below", &["a/*"], "")]);
         damage::forge(files, org, "snapshot", |signed| {

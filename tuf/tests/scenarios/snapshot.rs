@@ -125,6 +125,26 @@ fn snapshot_floor_outlives_its_expiry() {
     node.refresh(&world.publish_change()).unwrap();
 }
 
+/// When the timestamp's floor lapses with its key, the snapshot's own stands: an older one that lists the same roles is
+/// refused.
+#[test]
+fn snapshot_rollback_after_the_timestamps_key_was_replaced() {
+    let mut world = World::new();
+    world.clock.advance(jiff::SignedDuration::from_hours(24 * 8));
+    world.publish();
+    let mut node = world.node();
+    world.org.rotate_timestamp_key();
+    world.publish();
+    let bad = world.forged("timestamp", |signed| {
+        signed["meta"]["snapshot.json"] = json!({"version": 1});
+    });
+    let why = node.refresh(&bad).unwrap_err();
+    assert!(
+        matches!(why, Refusal::Rollback { found, trusted, .. } if (found, trusted) == (v(1), v(2)))
+    );
+    node.refresh(&world.publish()).unwrap();
+}
+
 /// CVE-2025-2887: no role may become older, not even under a newer snapshot, also after a restart.
 #[test]
 fn snapshot_rollback_of_a_role() {

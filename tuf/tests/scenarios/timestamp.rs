@@ -277,6 +277,29 @@ fn timestamp_threshold_one_key_in_two_spellings() {
     assert!(matches!(why, Refusal::TooFewSignatures { found: 1, .. }));
 }
 
+/// A refusal quotes the beginning of a lie, not all of it: it goes into logs and verdicts.
+#[test]
+fn timestamp_lies_are_quoted_cut() {
+    let (world, node, _) = world();
+    let long = "y\n".repeat(1_000);
+    let escaped = json!(long);
+    let lies = [
+        format!(r#"{{"signed": {{"spec_version": [{escaped}]}}, "signatures": []}}"#),
+        format!(
+            r#"{{"signed": {{"_type": {escaped}, "spec_version": "1", "version": 1, "expires": ""}}, "signatures": []}}"#
+        ),
+        format!(r#"{{"signed": {{"version": {escaped}}}, "signatures": []}}"#),
+        format!(r#"{{"signed": {{}}, "signatures": {escaped}}}"#),
+        format!(r#"{{{escaped}: 1, {escaped}: 2}}"#),
+    ];
+    for lie in lies {
+        let bad = world.damaged(|files, _| files.insert(FILE, lie.clone()));
+        let why = refused(&world, &node, &bad);
+        let quoted = std::error::Error::source(&why).unwrap().to_string();
+        assert!(!quoted.contains('\n') && quoted.len() < 1_000, "{quoted}");
+    }
+}
+
 /// A mirror chooses the key ids of a file that nobody signed; a refusal shows them on one line, cut.
 #[test]
 fn timestamp_keyid_writes_no_line_of_its_own() {
