@@ -189,6 +189,13 @@ fn anchor_least_root_version_of_one_key_in_three_wrappers() {
         2,
     );
     assert_eq!(many.least_root_version(), None);
+    // The highest of a key's wrappers counts, wherever it stands.
+    for order in [[Some(7), Some(9)], [Some(9), Some(7)], [None, Some(9)]] {
+        let [first, second] = order;
+        let both =
+            with_least(&chain.org, &[(key, first), (&chain.keys[1], Some(9)), (key, second)], 2);
+        assert_eq!(both.least_root_version(), Some(v(9)));
+    }
 }
 
 /// Pins let SPIRE remove keys and add none.

@@ -11,12 +11,15 @@
 mod anchor;
 mod anchor_state;
 mod bundle;
+mod delegators;
 mod floors;
 mod graph;
+mod history;
 mod node;
 mod properties;
 mod roles;
 mod root;
+mod root_form;
 mod snapshot;
 mod targets;
 mod timestamp;
