@@ -2,11 +2,12 @@
 
 mod enter;
 mod error;
+mod misses;
 mod record;
 mod schedule;
 mod update;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,6 +24,7 @@ use crate::board::Board;
 use crate::clock::Clock;
 use crate::config::TrustConfig;
 use crate::fetch::{Mirrors, Patience, SourceHealth};
+use misses::Misses;
 use schedule::Schedule;
 use update::Update;
 
@@ -41,6 +43,7 @@ pub struct Refresher {
     asked: watch::Sender<()>,
     mirrors: Arc<Mirrors>,
     status: Arc<Mutex<Status>>,
+    misses: Arc<Mutex<Misses>>,
 }
 
 /// How refreshes went.
@@ -123,17 +126,26 @@ impl Refresher {
         let schedule = Schedule::new(period);
         let task = Task { keeper, schedule, status: Arc::clone(&status), asked: hurry };
         tasks.spawn(task.run(looked_up, ordered));
-        Self { lookups, orders, asked, mirrors, status }
+        let misses = Arc::new(Mutex::new(Misses::new(period)));
+        Self { lookups, orders, asked, misses, mirrors, status }
     }
 
     /// Asks for a refresh on behalf of a lookup and waits for it, unless none may start in time. Returns when the
     /// answer may be another one.
-    pub async fn for_lookup(&self) {
+    pub async fn for_lookup(&self, reference: &str, digest: &str) {
+        let name = self.misses().name(reference, digest);
+        if !self.misses().may_ask(name) {
+            return;
+        }
         let (done, ended) = oneshot::channel();
         if self.lookups.try_send(Demand { cause: Cause::Lookup, done }).is_ok() {
             self.asked.send_replace(());
             // A time-out is no error: the lookup is answered from what there is.
-            let _ = timeout(LOOKUP_DEADLINE, ended).await;
+            match timeout(LOOKUP_DEADLINE, ended).await {
+                Ok(Ok(Done { changed: Changed::Yes, .. })) => self.misses().forget(),
+                Ok(Ok(Done { changed: Changed::No, .. })) => self.misses().missed(name),
+                Ok(Err(_)) | Err(_) => {}
+            }
         }
     }
 
@@ -157,6 +169,10 @@ impl Refresher {
     #[must_use]
     pub fn status(&self) -> Status {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn misses(&self) -> MutexGuard<'_, Misses> {
+        self.misses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How each source has been doing.
@@ -199,10 +215,6 @@ impl Task {
                 waiting.push(demand);
             }
             let now = Instant::now();
-            if self.schedule.lookup_at() > now + LOOKUP_DEADLINE {
-                // Too far off to wait for: the sender is dropped, and the lookup answers from what there is.
-                waiting.retain(|demand| demand.cause == Cause::Now);
-            }
             let urgent = waiting.iter().any(|demand| demand.cause == Cause::Now);
             let looked_up = !waiting.is_empty() && self.schedule.lookup_at() <= now;
             if urgent || looked_up || self.schedule.periodic_at() <= now {

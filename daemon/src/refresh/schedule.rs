@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Changed, Done};
+use super::Done;
 
-/// Refreshes for lookups are this far apart, and then twice as far each time one finds nothing new, up to the period.
-/// Others do not count: an image published right after a periodic refresh is not to wait for that.
+/// Refreshes for lookups are this far apart. Others do not count: an image published right after a periodic refresh is
+/// not to wait for that.
 const LOOKUP_SPACING: Duration = Duration::from_secs(5);
 /// After a failure; doubled each time, up to the period.
 const RETRY: Duration = Duration::from_secs(1);
@@ -19,7 +19,6 @@ pub(super) struct Schedule {
     period: Duration,
     periodic_at: Instant,
     lookup_at: Instant,
-    spacing: Duration,
     retry: Duration,
 }
 
@@ -27,7 +26,7 @@ impl Schedule {
     /// The first refresh is due at once.
     pub(super) fn new(period: Duration) -> Self {
         let now = Instant::now();
-        Self { period, periodic_at: now, lookup_at: now, spacing: LOOKUP_SPACING, retry: RETRY }
+        Self { period, periodic_at: now, lookup_at: now, retry: RETRY }
     }
 
     pub(super) fn periodic_at(&self) -> Instant {
@@ -41,20 +40,8 @@ impl Schedule {
     /// Plans the next ones after a refresh ended; `expires` is how long the timestamp still lives.
     pub(super) fn ended(&mut self, done: &Done, for_lookup: bool, expires: Option<Duration>) {
         let now = Instant::now();
-        match (done.changed, for_lookup) {
-            (Changed::Yes, true) => {
-                self.spacing = LOOKUP_SPACING;
-                self.lookup_at = now + self.spacing;
-            }
-            (Changed::Yes, false) => {
-                self.spacing = LOOKUP_SPACING;
-                self.lookup_at = self.lookup_at.min(now + self.spacing);
-            }
-            (Changed::No, true) => {
-                self.lookup_at = now + self.spacing;
-                self.spacing = (self.spacing * 2).min(self.period.max(LOOKUP_SPACING));
-            }
-            (Changed::No, false) => {}
+        if for_lookup {
+            self.lookup_at = now + LOOKUP_SPACING;
         }
         let jittered = self.period.mul_f64(1.0 + JITTER * (fastrand::f64() * 2.0 - 1.0));
         let pause = match &done.error {

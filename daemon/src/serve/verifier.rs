@@ -28,7 +28,7 @@ impl Verifier for VerifierService {
         if let Some(trust) = could_become_allow(&answer)
             && let Some(refresher) = self.0.refreshers.get(trust)
         {
-            refresher.for_lookup().await;
+            refresher.for_lookup(&reference, &digest).await;
             answer = self.decide(&asked);
         }
         match answer {

@@ -20,16 +20,40 @@ async fn image_published_a_moment_ago_is_allowed_on_the_first_lookup() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unsigned_names_make_no_more_refreshes_than_the_spacing() {
+async fn unsigned_name_asked_again_and_again_makes_fewer_and_fewer_refreshes() {
     let node = Node::allowing().await;
     let (before, started) = (node.site.asked_for("timestamp.json"), Instant::now());
     while started.elapsed() < Duration::from_secs(60) {
         assert_eq!(node.reason_of(UNSIGNED).await, "TARGET_NOT_FOUND");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    // After 5 s, then 10, 20 and 40 s later.
+    // Four 5 s apart, then after 10 and 20 s.
     let refreshes = node.site.asked_for("timestamp.json") - before;
-    assert!((2..=4).contains(&refreshes), "{refreshes}");
+    assert!((4..=7).contains(&refreshes), "{refreshes}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn unsigned_names_without_end_make_no_more_refreshes_than_the_spacing() {
+    let node = Node::allowing().await;
+    let (before, started) = (node.site.asked_for("timestamp.json"), Instant::now());
+    for number in 0.. {
+        if started.elapsed() > Duration::from_secs(60) {
+            break;
+        }
+        assert_eq!(node.reason_of(&format!("{UNSIGNED}.{number}")).await, "TARGET_NOT_FOUND");
+    }
+    let refreshes = node.site.asked_for("timestamp.json") - before;
+    assert!((10..=14).contains(&refreshes), "{refreshes}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn unsigned_names_asked_for_hold_no_new_image_up() {
+    let mut node = Node::allowing().await;
+    for number in 0..30 {
+        assert_eq!(node.reason_of(&format!("{UNSIGNED}.{}", number % 3)).await, "TARGET_NOT_FOUND");
+    }
+    node.publish_image(NEWER);
+    assert_eq!(node.reason_of(NEWER).await, "SIGNED");
 }
 
 #[tokio::test(start_paused = true)]
