@@ -123,6 +123,7 @@ fn targets_delegations_that_are_none() {
         json!({"keys": {}, "roles": "none"}),
         json!({"keys": [], "roles": []}),
         json!({"keys": {}, "succinct_roles": {"keyids": [], "threshold": 1, "bit_length": 8, "name_prefix": "b"}}),
+        json!({"keys": {}, "roles": [], "succinct_roles": {}}),
         json!({"keys": {}, "roles": [delegation, delegation]}),
         with("name", json!("targets")),
         with("name", json!("root")),
