@@ -4,6 +4,7 @@
 
 pub mod anchor;
 pub mod board;
+mod causes;
 pub mod clock;
 pub mod config;
 pub mod ctl;

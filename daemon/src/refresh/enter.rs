@@ -8,6 +8,7 @@ use tufd_tuf::verified::Raw;
 
 use super::RefreshError;
 use super::update::Update;
+use crate::causes::in_one_line;
 
 /// More versions are not looked at in one walk.
 const WALK_MAX: usize = 256;
@@ -52,7 +53,7 @@ impl Update<'_> {
                 .first_good((), offered, |(), bytes: Vec<u8>| take(bytes).map_err(|why| ((), why)))
             {
                 Ok(root) => return Ok(root),
-                Err(((), error)) => last = error.to_string(),
+                Err(((), error)) => last = in_one_line(&error),
             }
             version = version.next();
         }

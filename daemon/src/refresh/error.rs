@@ -23,15 +23,16 @@ pub enum RefreshError {
         file: FileName,
     },
     /// What the sources gave was refused.
-    #[error("{file} was refused: {why}")]
+    #[error("{file} was refused")]
     Refused {
         /// The file asked for.
         file: FileName,
         /// Why, of the last copy.
+        #[source]
         why: Refusal,
     },
     /// A step of the chain refused without a file.
-    #[error("{0}")]
+    #[error(transparent)]
     Chain(Refusal),
     /// More new roots than one refresh follows.
     #[error("more roots may follow root {after}; the next refresh goes on")]

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tufd_tuf::floors::Floors;
+use tufd_tuf::refusal::Refusal;
 use tufd_tuf::root::TrustedRoot;
 use tufd_tuf::session::{AwaitTimestamp, Next, Session};
 use tufd_tuf::trust::Trust;
 use tufd_tuf::verified::Raw;
 
 use super::RefreshError;
+use crate::causes::in_one_line;
 use crate::ledger::Ledger;
 use crate::store::{CacheFile, CacheKey, MetadataStore, Scope};
 
@@ -128,7 +130,7 @@ pub fn replay(record: &Record, floors: &Floors) -> (Option<TrustedRoot>, Option<
 
 fn replay_chain(record: &Record, session: Session<AwaitTimestamp>) -> Option<Arc<Trust>> {
     let refused =
-        |why: &dyn std::fmt::Display| tracing::warn!(%why, "the cached chain is incomplete");
+        |why: &Refusal| tracing::warn!(why = in_one_line(why), "the cached chain is incomplete");
     let offer: Arc<[u8]> = record.get(CacheFile::Timestamp)?.into();
     let session = match session.timestamp([offer]).inspect_err(|e| refused(&e.why)).ok()? {
         Next::Snapshot(session) => session,

@@ -13,6 +13,7 @@ use tufd_tuf::session::{AwaitRoles, AwaitTimestamp, Next, Refused, Rooting, Sess
 use tufd_tuf::view::{FloorsKnown, Repository, TrustView};
 
 use super::{Changed, Done, Keeper, RefreshError};
+use crate::causes::in_one_line;
 use crate::config::TrustConfig;
 use crate::fetch::{Answer, ByteLimit, Fetched, FileName, Patience, SourceIndex};
 
@@ -65,7 +66,7 @@ impl<'k> Update<'k> {
     /// Refreshes and publishes. Whatever verified on the way stays, also when a later step fails.
     pub(super) async fn run(mut self) -> Done {
         let before = identity(&self.view());
-        let error = self.steps().await.err().map(|error| chain_of(&error));
+        let error = self.steps().await.err().map(|error| in_one_line(&error));
         self.publish_trouble(error.clone());
         let changed = if identity(&self.view()) == before { Changed::No } else { Changed::Yes };
         Done { error, changed }
@@ -225,7 +226,7 @@ impl<'k> Update<'k> {
                 Ok(Fetched::Found(bytes)) => found.push((answer.source, bytes)),
                 Ok(Fetched::Absent) => otherwise = RefreshError::Absent { file: file.clone() },
                 Err(error) => {
-                    otherwise = otherwise.or_unreachable(chain_of(&error));
+                    otherwise = otherwise.or_unreachable(in_one_line(&error));
                     continue;
                 }
             }
@@ -299,14 +300,14 @@ impl<'k> Update<'k> {
                     }
                 },
                 Ok(Fetched::Absent) => {}
-                Err(failure) => error = error.or_unreachable(chain_of(&failure)),
+                Err(failure) => error = error.or_unreachable(in_one_line(&failure)),
             }
         }
         Err((session, error))
     }
 
     fn refused(&self, source: SourceIndex, file: &FileName, why: Refusal) -> RefreshError {
-        self.keeper.mirrors.refused(source, &why);
+        self.keeper.mirrors.refused(source, &in_one_line(&why));
         RefreshError::Refused { file: file.clone(), why }
     }
 }
@@ -334,10 +335,4 @@ fn identity(view: &TrustView) -> (Option<Version>, Option<Sha256>, usize) {
         chain.map(|chain| chain.timestamp().hash()),
         roles,
     )
-}
-
-/// An error and all its causes in one line.
-pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

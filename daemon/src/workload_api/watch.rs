@@ -20,6 +20,7 @@ use tufd_proto::workload::{X509BundlesRequest, X509BundlesResponse};
 use super::bundles::watched_bundles;
 use super::dial::dial;
 use super::{BundleEvent, Position};
+use crate::causes::in_one_line;
 
 /// A stream is opened anew this often, since only a first message proves that the agent still says what it said.
 pub const REOPEN_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -127,7 +128,8 @@ impl WorkloadApi {
     async fn open_stream(
         &self,
     ) -> Result<(Streaming<X509BundlesResponse>, X509BundlesResponse), BundleEvent> {
-        let channel = self.connect().await.map_err(|error| unreachable_because(&chain(&error)))?;
+        let channel =
+            self.connect().await.map_err(|error| unreachable_because(&in_one_line(&error)))?;
         let mut client =
             SpiffeWorkloadApiClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
         let mut request = Request::new(X509BundlesRequest {});
@@ -180,7 +182,7 @@ async fn next_message(
 /// tonic reports a message it cannot decode or that is too long as `INTERNAL` or `OUT_OF_RANGE` without a cause;
 /// a broken connection has its cause.
 fn event_of(status: &Status) -> BundleEvent {
-    let text = chain(status);
+    let text = in_one_line(status);
     if status.code() == Code::PermissionDenied {
         return BundleEvent::PermissionDenied { text: status.message().to_owned() };
     }
@@ -193,18 +195,6 @@ fn event_of(status: &Status) -> BundleEvent {
 
 fn unreachable_because(text: &str) -> BundleEvent {
     BundleEvent::Unreachable { text: text.to_owned() }
-}
-
-/// An error and its causes on one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Pauses with full jitter under a doubling ceiling, so that a node's callers do not return in step.
