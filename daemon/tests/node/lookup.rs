@@ -78,6 +78,7 @@ async fn repository_that_changes_all_the_time_is_not_asked_all_the_time() {
     while started.elapsed() < Duration::from_secs(30) {
         node.publish();
         assert_eq!(node.reason_of(UNSIGNED).await, "TARGET_NOT_FOUND");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let refreshes = node.site.asked_for("timestamp.json") - before;
     assert!((4..=7).contains(&refreshes), "{refreshes}");
@@ -87,7 +88,11 @@ async fn repository_that_changes_all_the_time_is_not_asked_all_the_time() {
 async fn flood_of_lookups_turns_no_operator_away() {
     let node = Node::allowing().await;
     node.site.behave(Manner::Hang);
-    let mut flood = JoinSet::new();
+    let (before, mut flood) = (node.site.asked_for("2.root.json"), JoinSet::new());
+    flood.spawn(look_up(node.channel(), UNSIGNED));
+    while node.site.asked_for("2.root.json") == before {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     for _ in 0..50 {
         let channel = node.new_channel();
         for _ in 0..30 {

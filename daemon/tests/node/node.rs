@@ -105,13 +105,10 @@ impl Node {
                 let _ = stopped.await;
             },
         );
-        let mut ended = tokio::spawn(run);
-        tokio::select! {
-            ended = &mut ended => {
-                ended.unwrap()?;
-                panic!("it ended before it was ready");
-            }
-            ready = is_ready => ready.unwrap(),
+        let ended = tokio::spawn(run);
+        if is_ready.await.is_err() {
+            ended.await.unwrap()?;
+            panic!("it ended before it was ready");
         }
         self.connect(Some(Task { stop, ended }));
         Ok(())
