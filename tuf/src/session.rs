@@ -162,6 +162,14 @@ impl Session<AwaitTimestamp> {
         Self { expiry: Expiry::WhenAnswering, floors, root, held: None, stage: AwaitTimestamp(()) }
     }
 
+    /// Whether a timestamp would be taken: to tell which place offers one that would not.
+    ///
+    /// # Errors
+    /// [`Refusal`]
+    pub fn in_order(&self, bytes: &Arc<[u8]>) -> Result<(), Refusal> {
+        self.check_timestamp(Arc::clone(bytes)).map(drop)
+    }
+
     /// Takes timestamps from several places; the highest version that is in order wins (TUF 5.4). The floors are to be
     /// written down before the session goes on.
     ///

@@ -32,8 +32,8 @@ pub(super) struct Update<'k> {
     now: Time,
     /// Answers that the sources gave, be it that there is no such file.
     answered: usize,
-    /// Answers that they owe.
-    silent: usize,
+    /// Answers that they owe, and copies of theirs that were refused.
+    owed: usize,
 }
 
 /// What the sources gave for a file of which the content is not known yet.
@@ -48,7 +48,7 @@ type Failed<S> = (Session<S>, RefreshError);
 
 impl<'k> Update<'k> {
     pub(super) fn new(keeper: &'k Keeper, patience: Patience, asked: watch::Receiver<()>) -> Self {
-        Self { keeper, patience, asked, now: keeper.clock.now(), answered: 0, silent: 0 }
+        Self { keeper, patience, asked, now: keeper.clock.now(), answered: 0, owed: 0 }
     }
 
     pub(super) fn trust(&self) -> &TrustConfig {
@@ -143,17 +143,24 @@ impl<'k> Update<'k> {
     async fn timestamp(&mut self, session: Session<AwaitTimestamp>) -> Result<Next, RefreshError> {
         let Offered { file, found, otherwise } =
             self.ask_all(None, Timestamp::TYPE, Timestamp::BYTES_MAX).await?;
-        if found.is_empty() {
-            return Err(otherwise);
+        let (mut offers, mut error) = (Vec::new(), otherwise);
+        for (source, bytes) in found {
+            let bytes: Arc<[u8]> = bytes.into();
+            match session.in_order(&bytes) {
+                Ok(()) => offers.push(bytes),
+                Err(why) => error = self.refused(source, &file, why),
+            }
         }
-        let offers = found.into_iter().map(|(_, bytes)| bytes.into());
+        if offers.is_empty() {
+            return Err(error);
+        }
         session
             .timestamp(offers)
             .map_err(|refused| RefreshError::Refused { file, why: refused.why })
     }
 
     /// Loads delegated roles as far as they can be had in time.
-    async fn roles(&self, mut session: Session<AwaitRoles>) -> Session<AwaitRoles> {
+    async fn roles(&mut self, mut session: Session<AwaitRoles>) -> Session<AwaitRoles> {
         let until = Instant::now() + ROLES_BUDGET;
         while let Some(wanted) = session.wanted().cloned() {
             if Instant::now() > until {
@@ -164,7 +171,8 @@ impl<'k> Update<'k> {
             session = match self.obtain(session, role.as_str(), &wanted.meta, Session::role).await {
                 Ok(next) => next,
                 Err((old, error)) => {
-                    tracing::warn!(trust = %self.trust().name, %role, %error, "a delegated role is unavailable");
+                    let error = in_one_line(&error);
+                    tracing::warn!(trust = %self.trust().name, %role, error, "a delegated role is unavailable");
                     old.without()
                 }
             };
@@ -183,7 +191,7 @@ impl<'k> Update<'k> {
         if !same {
             self.keeper.record.chain(&trust, &floors).await?;
         }
-        let found_again = view.floors == FloorsKnown::Lost && self.silent == 0;
+        let found_again = view.floors == FloorsKnown::Lost && self.owed == 0;
         if found_again {
             self.keeper.record.floors_found().await?;
             tracing::warn!(target: "audit", trust = %self.trust().name, "FLOORS_FOUND");
@@ -233,7 +241,7 @@ impl<'k> Update<'k> {
             answered += 1;
         }
         self.answered += answered;
-        self.silent += self.trust().metadata.len().saturating_sub(answered);
+        self.owed += self.trust().metadata.len().saturating_sub(answered);
         Ok(Offered { file, found, otherwise })
     }
 
@@ -251,7 +259,7 @@ impl<'k> Update<'k> {
 
     /// The first copy that passes the gate; where none does, what was put in comes back.
     pub(super) fn first_good<S, T>(
-        &self,
+        &mut self,
         mut state: S,
         offered: Offered,
         gate: impl Fn(S, Vec<u8>) -> Result<T, (S, Refusal)>,
@@ -271,7 +279,7 @@ impl<'k> Update<'k> {
 
     /// Asks source after source for a file that another one names until a copy passes the next gate.
     async fn obtain<From, To>(
-        &self,
+        &mut self,
         mut session: Session<From>,
         role: &str,
         meta: &FileMeta,
@@ -288,7 +296,8 @@ impl<'k> Update<'k> {
         // Of the three kinds that are asked for here, targets may be the largest; the gate has each one's own limit.
         let most = Targets::BYTES_MAX as u64;
         let limit = ByteLimit::new(meta.length.unwrap_or(most).min(most));
-        let mut asked = self.keeper.mirrors.first(&file, limit);
+        let keeper = self.keeper;
+        let mut asked = keeper.mirrors.first(&file, limit);
         let mut error = RefreshError::Absent { file: file.clone() };
         while let Some(answer) = asked.next().await {
             match answer.result {
@@ -306,7 +315,8 @@ impl<'k> Update<'k> {
         Err((session, error))
     }
 
-    fn refused(&self, source: SourceIndex, file: &FileName, why: Refusal) -> RefreshError {
+    fn refused(&mut self, source: SourceIndex, file: &FileName, why: Refusal) -> RefreshError {
+        self.owed += 1;
         self.keeper.mirrors.refused(source, &in_one_line(&why));
         RefreshError::Refused { file: file.clone(), why }
     }

@@ -102,6 +102,11 @@ async fn floors_lost_denies_until_every_source_verified() {
     node.refresh().await;
     assert_eq!(node.reason_of(API).await, "FLOORS_LOST");
 
+    // Junk is an answer, and verifies nothing.
+    other.behave(Manner::Html);
+    node.refresh().await;
+    assert_eq!(node.reason_of(API).await, "FLOORS_LOST");
+
     other.behave(Manner::Well);
     assert_eq!(node.refresh().await.error, "");
     assert_eq!(node.reason_of(NEWER).await, "SIGNED");
