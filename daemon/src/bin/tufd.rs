@@ -9,8 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use tufd::clock::Clock;
 use tufd::config::{Config, Log, LogFormat};
+use tufd::store::{SlotError, StateError};
 
-/// `sysexits.h`: a bad command line, and a bad configuration.
+/// `sysexits.h`: a bad command line; a bad configuration, or a state directory that a newer tufd wrote.
 const USAGE: u8 = 64;
 const CONFIG: u8 = 78;
 
@@ -98,9 +99,17 @@ fn run(config: Config) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
-            ExitCode::FAILURE
+            if is_for_a_newer_tufd(&error) { CONFIG.into() } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// A state directory of a newer layout stays one: trying again does not help.
+fn is_for_a_newer_tufd(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(StateError::Newer { .. }))
+            || matches!(cause.downcast_ref(), Some(SlotError::Newer { .. }))
+    })
 }
 
 /// systemd is told where it listens; elsewhere nobody is.

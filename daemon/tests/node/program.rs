@@ -100,6 +100,18 @@ async fn configuration_wrong_exits_78_and_names_the_key() {
     assert!(stderr(&output).contains("/nowhere/tufd.toml"));
 }
 
+#[tokio::test]
+async fn state_of_a_newer_tufd_exits_78_untouched() {
+    let node = Node::at(Clock::default()).await;
+    fs::create_dir_all(node.state()).unwrap();
+    let schema = node.state().join("schema");
+    fs::write(&schema, "tufd-state 2\n").unwrap();
+    let config = node.config_file();
+    let output = tufd(&["run", "--config", config.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(78), "{}", stderr(&output));
+    assert_eq!(fs::read_to_string(&schema).unwrap(), "tufd-state 2\n");
+}
+
 #[test]
 fn command_line_wrong_exits_64() {
     for arguments in
