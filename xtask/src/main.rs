@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask COMMAND`.
 
 mod dist;
+mod docs;
 mod shell;
 mod suites;
 mod tally;

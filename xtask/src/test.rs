@@ -10,13 +10,14 @@ use anyhow::{Result, anyhow, bail};
 use crate::shell::{cargo, lines, succeed};
 use crate::tally::Tally;
 use crate::tools::{self, Tools};
-use crate::{dist, suites, walls};
+use crate::{dist, docs, suites, walls};
 
 type Step = fn() -> Result<Tally>;
 
-const STEPS: [(&str, Step); 7] = [
+const STEPS: [(&str, Step); 8] = [
     ("fmt", || checked(&["fmt", "--all", "--check"])),
     ("walls", || walls::check().map(|()| Tally::pass())),
+    ("docs", || docs::check().map(|()| Tally::pass())),
     ("clippy", || {
         checked(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
     }),
