@@ -26,7 +26,7 @@ Configuration: /etc/tufd/verifier.toml, or the file that TUFD_VERIFIER_CONFIG na
 
 Examples:
   tufd-verifier -name registry.example/app:v1 -digest sha256:0123… </dev/null
-  TUFD_VERIFIER_CONFIG=/root/verifier.toml tufd-verifier --name nginx --digest sha256:0123… </dev/null
+  TUFD_VERIFIER_CONFIG=/etc/tufd/other.toml tufd-verifier --name nginx --digest sha256:0123… </dev/null
 ";
 
 /// What the command line asks for.

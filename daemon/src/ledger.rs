@@ -1,6 +1,6 @@
 //! What must not be forgotten and carries no signature: floors, anchor, epoch. One file for the node, one writer.
 //!
-//! Order of every change: metadata durable, then this, then serve. So only damage puts the cache behind.
+//! A chain that is to answer: metadata durable, then this, then serve. A withdrawal answers first and is then written.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -10,6 +10,3 @@ pub mod v1 {
 pub mod workload {
     tonic::include_proto!("_");
 }
-
-/// The descriptors of every `.proto` file here, for reflection.
-pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

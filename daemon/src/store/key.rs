@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 /// Everything one trust keeps within one epoch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
-    /// The name of the `[[trust]]`.
+    /// Its trust domain.
     pub trust: String,
     /// Its epoch: raising it starts anew.
     pub epoch: u64,

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `lock` | the pid of the daemon that owns the directory ([`DirectoryLock`]) | no |
 //! | `schema` | the version of this layout ([`StateDir`]) | yes |
-//! | `floors.0`, `floors.1` | floors, anchor, epoch, time floor ([`Slots`]) | yes: they carry no signature |
+//! | `floors.0`, `floors.1` | floors, anchor, epoch ([`Slots`]) | yes: they carry no signature |
 //! | `db/` | verified metadata in sled ([`Cache`]) | no: it passes the same gate as the network |
 //! | `db.corrupt-*` | databases set aside | no |
 //!

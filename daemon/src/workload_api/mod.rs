@@ -3,14 +3,13 @@
 //! What arrives is handed on as bytes: whether an authority carries a usable root key is a rule of trust and decided
 //! elsewhere. Nothing here asks for an SVID.
 //!
-//! The types and the endpoint's form are those of the crate `spiffe`; its client is not used, for two reasons. It
+//! The type of a trust domain is that of the crate `spiffe`; its client is not used, for two reasons. It
 //! fails a whole message when one certificate of any trust domain cannot be parsed, so a bad certificate elsewhere
 //! would hide a withdrawal of our keys. And it dials by itself, while the only authentication this API has is the
 //! owner of the socket, which must be checked on the very connection that is used.
 
 mod bundles;
 mod dial;
-mod endpoint;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -18,7 +17,6 @@ use std::collections::BTreeMap;
 use spiffe::TrustDomain;
 
 pub use dial::DialError;
-pub use endpoint::{EndpointError, endpoint_path, socket_path};
 pub use watch::{REOPEN_EVERY, WorkloadApi};
 
 /// What the Workload API said, or that it could not be asked.
