@@ -1,10 +1,12 @@
 //! Takes what the Workload API says to the anchors: at once into what answers, then into the floor file.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use spiffe::TrustDomain;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use tufd_tuf::anchor::{AnchorState, Heard, Place, Said};
 
 use crate::board::Board;
@@ -12,6 +14,9 @@ use crate::clock::Clock;
 use crate::ledger::Ledger;
 use crate::refresh::Refresher;
 use crate::workload_api::{BundleEvent, Position};
+
+/// How often withdrawals are looked at when nothing is heard: they come into force without a word.
+const SETTLE_EVERY: Duration = Duration::from_secs(1);
 
 /// One trust that listens.
 #[derive(Debug, Clone)]
@@ -34,13 +39,20 @@ pub async fn keep(
 ) {
     let (changed, changes) = watch::channel(());
     let listen = async {
-        while let Some(event) = events.recv().await {
+        loop {
+            let event = match timeout(SETTLE_EVERY, events.recv()).await {
+                Ok(Some(event)) => Some(event),
+                Ok(None) => return,
+                Err(_) => None,
+            };
             for listener in &listeners {
-                if hear(listener, &event, &board, clock.now()) != Heard::Same {
+                if hear(listener, event.as_ref(), &board, clock.now()) != Heard::Same {
                     changed.send_replace(());
                 }
             }
-            warn_of_shared_keys(&board);
+            if event.is_some() {
+                warn_of_shared_keys(&board);
+            }
         }
     };
     // Two tasks in one: what answers changes first, and no withdrawal waits for the disk.
@@ -70,24 +82,33 @@ async fn write_down(
     }
 }
 
-fn hear(listener: &Listener, event: &BundleEvent, board: &Board, now: Timestamp) -> Heard {
+/// Takes in an event, or nothing but the time.
+fn hear(listener: &Listener, event: Option<&BundleEvent>, board: &Board, now: Timestamp) -> Heard {
     let Listener { name, domain, refresher } = listener;
     let Some(view) = board.trust(name) else { return Heard::Same };
     let mut anchor = view.anchor.clone();
-    let heard = anchor.hear(said(event, domain), domain.as_str(), now).unwrap_or_else(|error| {
+    let settled = anchor.settle(&view.limits, now);
+    if settled != Heard::Same {
+        tracing::error!(target: "audit", trust = %name, "ANCHOR_WITHDRAWN");
+    }
+    let heard = event
+        .map_or(Ok(Heard::Same), |event| anchor.hear(said(event, domain), domain.as_str(), now));
+    let heard = heard.unwrap_or_else(|error| {
         tracing::error!(trust = %name, %error, "the bundle confirms nothing");
         Heard::Same
     });
     if anchor == view.anchor {
         return Heard::Same;
     }
-    log_change(name, event, &view.anchor, &anchor);
+    if let Some(event) = event {
+        log_change(name, event, &view.anchor, &anchor);
+    }
     board.update(name, |view| view.anchor = anchor);
     // Without a root, every word of the agent may be the one that lets a root be entered.
     if heard == Heard::Bundle || view.root.is_none() {
         refresher.wake();
     }
-    heard
+    if heard == Heard::Same { settled } else { heard }
 }
 
 fn said<'e>(event: &'e BundleEvent, domain: &TrustDomain) -> Said<'e> {

@@ -51,6 +51,9 @@ pub struct AnchorState {
     absent_since: Option<Time>,
     /// Since when the agent refuses us.
     denied_since: Option<Time>,
+    /// Since when a withdrawal is in force. A message with the domain ends it, and no clock does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_force: Option<Time>,
     /// How the newest message came. Of this run only.
     #[serde(skip)]
     link: Link,
@@ -136,6 +139,18 @@ impl AnchorState {
         Ok(if set_back && heard == Heard::Same { Heard::Clock } else { heard })
     }
 
+    /// Notes that a withdrawal has come into force: from then on setting the clock back does not undo it, nor does the
+    /// agent's answering again without the domain.
+    pub fn settle(&mut self, limits: &AnchorLimits, now: Time) -> Heard {
+        match self.standing(limits, now) {
+            Standing::Withdrawn(since) if self.in_force.is_none() => {
+                self.in_force = Some(since);
+                Heard::Clock
+            }
+            _ => Heard::Same,
+        }
+    }
+
     fn take_in(
         &mut self,
         said: Said<'_>,
@@ -197,6 +212,9 @@ impl AnchorState {
         if self.bundle.is_none() {
             return Standing::Missing;
         }
+        if let Some(since) = self.in_force {
+            return Standing::Withdrawn(since);
+        }
         let withdrawal = due(self.absent_since, limits.withdraw_after);
         let denial = due(self.denied_since, limits.permission_denied_after);
         let staleness = due(self.confirmed, limits.anchor_max_age);
@@ -231,7 +249,8 @@ impl AnchorState {
     fn present(&mut self, bundle: Bundle, place: Place, now: Time) -> Heard {
         self.link(Link::Live, now);
         let changed = self.bundle.as_ref() != Some(&bundle);
-        let stopped = self.absent_since.take().is_some() | self.denied_since.take().is_some();
+        let clocks = [&mut self.absent_since, &mut self.denied_since, &mut self.in_force];
+        let stopped = clocks.into_iter().filter_map(Option::take).count() > 0;
         if place == Place::First || self.confirmed.is_none() {
             self.confirmed = Some(now);
         }

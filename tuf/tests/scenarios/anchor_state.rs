@@ -229,6 +229,37 @@ fn standing_clocks_from_the_future_start_again() {
     assert_eq!(ear.after(7 * 24 * 3600), Standing::Stale(due));
 }
 
+/// A clock that is set back after a withdrawal came into force would let the withdrawn keys allow again.
+#[test]
+fn standing_in_force_outlasts_the_clock() {
+    let mut ear = Ear::new();
+    let heard = ear.clock.now();
+    ear.hear(Said::Missing);
+    assert_eq!(ear.state.settle(&LIMITS, ear.clock.now()), Heard::Same);
+    assert!(matches!(ear.after(60), Standing::Withdrawn(_)));
+    assert_eq!(ear.state.settle(&LIMITS, ear.clock.now()), Heard::Clock);
+    assert_eq!(ear.state.settle(&LIMITS, ear.clock.now()), Heard::Same);
+    ear.clock.set(heard - SignedDuration::from_hours(3));
+    assert!(matches!(ear.now(&LIMITS), Standing::Withdrawn(_)));
+    ear.hear(Said::Missing);
+    assert!(matches!(ear.now(&LIMITS), Standing::Withdrawn(_)));
+    ear.present();
+    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+}
+
+/// An agent that refused us for too long and then answers without the domain gives no minute of grace.
+#[test]
+fn standing_denial_in_force_needs_the_domain() {
+    let mut ear = Ear::new();
+    ear.hear(Said::PermissionDenied);
+    assert!(matches!(ear.after(30 * 60), Standing::Withdrawn(_)));
+    ear.state.settle(&LIMITS, ear.clock.now());
+    ear.hear(Said::Missing);
+    assert!(matches!(ear.now(&LIMITS), Standing::Withdrawn(_)));
+    ear.present();
+    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+}
+
 #[test]
 fn standing_changes_at_the_first_clock() {
     let mut ear = Ear::new();
