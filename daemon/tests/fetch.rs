@@ -393,6 +393,37 @@ async fn file_missing_directory_is_not_absence() {
     assert!(matches!(failure, Failure::NoDirectory), "{failure:?}");
 }
 
+/// The only blocking thread stands for a network file system that hangs: reads begin and do not end.
+#[test]
+fn file_source_that_hangs_holds_two_reads_and_no_more() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (mend, mended) = std::sync::mpsc::channel::<()>();
+        let hung = tokio::task::spawn_blocking(move || mended.recv());
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("timestamp.json"), "{}").unwrap();
+        let limits = Limits { total: Duration::from_millis(20), ..Limits::default() };
+        let source = source(&format!("file://{}", dir.path().display()), limits);
+        for _ in 0..2 {
+            let failure = source.get(&timestamp(), LIMIT).await.unwrap_err().failure;
+            assert!(matches!(failure, Failure::Slow { .. }), "{failure:?}");
+        }
+        for _ in 0..100 {
+            let failure = source.clone().get(&timestamp(), LIMIT).await.unwrap_err().failure;
+            assert!(matches!(failure, Failure::Hung { reads: 2 }), "{failure:?}");
+        }
+        mend.send(()).unwrap();
+        hung.await.unwrap().unwrap();
+        // Behind both reads in the queue of the one thread.
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+        assert_eq!(source.get(&timestamp(), LIMIT).await.unwrap(), Fetched::Found(b"{}".to_vec()));
+    });
+}
+
 #[tokio::test]
 async fn file_hostile_role_stays_in_its_directory() {
     let dir = tempfile::tempdir().unwrap();

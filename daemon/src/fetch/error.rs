@@ -71,6 +71,12 @@ pub enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// So many reads of the directory have not ended; no more are begun until one does.
+    #[error("the directory hangs: {reads} reads of it have not ended")]
+    Hung {
+        /// How many.
+        reads: usize,
+    },
     /// The task that fetched it ended by itself.
     #[error("the fetching task ended unexpectedly")]
     Aborted,

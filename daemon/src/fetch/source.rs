@@ -1,10 +1,10 @@
 //! One source of metadata.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::file::Directory;
 use super::url::Place;
-use super::{ByteLimit, Failure, FetchError, FileName, Limits, SourceUrl, file, http};
+use super::{ByteLimit, Failure, FetchError, FileName, Limits, SourceUrl, http};
 
 /// A source that can be asked. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ struct Inner {
 #[derive(Debug)]
 enum Transport {
     Http(reqwest::Client),
-    Directory(PathBuf),
+    Directory(Directory),
 }
 
 impl Source {
@@ -51,7 +51,7 @@ impl Source {
     /// When TLS cannot be set up.
     pub fn open(url: SourceUrl, limits: Limits) -> Result<Self, OpenError> {
         let transport = match url.place() {
-            Place::Directory(path) => Transport::Directory(path.clone()),
+            Place::Directory(path) => Transport::Directory(Directory::new(path.clone())),
             Place::Https | Place::Http => match http::client(url.place(), &limits) {
                 Ok(client) => Transport::Http(client),
                 Err(source) => return Err(OpenError { url, source }),
@@ -89,7 +89,7 @@ impl Source {
         let Inner { url, limits, transport } = &*self.inner;
         match transport {
             Transport::Http(client) => http::get(client, url.file(file), limit, limits).await,
-            Transport::Directory(dir) => file::get(dir.clone(), file.clone(), limit, limits).await,
+            Transport::Directory(dir) => dir.get(file.clone(), limit, limits).await,
         }
     }
 }
