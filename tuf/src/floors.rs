@@ -33,8 +33,8 @@ pub struct RootFloor {
     pub version: Version,
     /// SHA-256 of what was signed, in canonical form.
     pub sha256: Sha256,
-    /// Keys of its predecessor's root role that signed it.
-    pub signed_by_predecessor: BTreeSet<Fingerprint>,
+    /// All keys known to have signed it, as keys of its own root role or of its predecessor's.
+    pub signed_by: BTreeSet<Fingerprint>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

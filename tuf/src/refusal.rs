@@ -16,6 +16,14 @@ pub enum Refusal {
         /// Bytes allowed.
         limit: usize,
     },
+    /// With it, the delegated roles of the chain are larger than all of them may be. No fault of who gave it.
+    #[error("{role}: with it, the delegated roles are larger than {limit} bytes")]
+    RolesTooBig {
+        /// The role.
+        role: RoleName,
+        /// Bytes allowed for all.
+        limit: usize,
+    },
     /// Not the metadata it should be.
     #[error("{role}: malformed")]
     Malformed {

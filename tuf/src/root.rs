@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::anchor::Anchor;
 use crate::floors::RootFloor;
@@ -10,12 +11,16 @@ use crate::metadata::{FileNames, Role, Root, Version};
 use crate::refusal::Refusal;
 use crate::verified::{Raw, Verified};
 
-/// A root that was entered under an anchor, or follows from one that was.
+/// A root that was entered under an anchor, or follows from one that was. It is known by its content: which signatures
+/// a copy carries is a mirror's choice, so those of all copies add up.
 #[derive(Debug, Clone)]
 pub struct TrustedRoot {
+    /// The copy that most keys of its own root role signed.
     root: Verified<Root>,
-    /// Keys of its predecessor's root role that signed it.
-    signed_by_predecessor: BTreeSet<Fingerprint>,
+    /// All keys known to have signed it, as keys of its own root role or of its predecessor's.
+    signed_by: Arc<BTreeSet<Fingerprint>>,
+    /// Its predecessor, where it was followed from there in this run.
+    predecessor: Option<Verified<Root>>,
 }
 
 /// Which of today's anchor keys signed a root, and whether that is enough.
@@ -37,7 +42,7 @@ impl TrustedRoot {
     pub fn enter(raw: Raw<Root>, version: Version, anchor: &Anchor) -> Result<Self, Refusal> {
         let root = raw.verify_by_itself()?;
         expect_version(&root, version)?;
-        let entered = Self { root, signed_by_predecessor: BTreeSet::new() };
+        let entered = Self::new(root, BTreeSet::new(), None);
         match entered.coverage(anchor) {
             Coverage::Covered(_) => Ok(entered),
             Coverage::NotCovered(keys) => Err(Refusal::NotCovered {
@@ -54,13 +59,31 @@ impl TrustedRoot {
     /// # Errors
     /// [`Refusal`]; the trusted root stays.
     pub fn succeed(&self, raw: Raw<Root>) -> Result<Self, Refusal> {
-        let (root, signed_by_predecessor) = raw.verify_after(self.root.root())?;
+        let (root, signers) = raw.verify_after(self.root.root())?;
         expect_version(&root, self.version().next())?;
-        Ok(Self { root, signed_by_predecessor })
+        Ok(Self::new(root, signers, Some(self.root.clone())))
     }
 
-    /// Takes up again the root that the floor file names, from bytes that anyone may have handed us. Which signatures a
-    /// copy carries is the mirror's choice, so any that are enough will do; who covers it is counted from those.
+    /// The same root with the signers of another copy of it, which passes the same gate as the first one did.
+    ///
+    /// # Errors
+    /// [`Refusal::NotTheTrustedRoot`] for any other root; [`Refusal`]; what is known of it stays.
+    pub fn also(&self, raw: Raw<Root>) -> Result<Self, Refusal> {
+        let (copy, mut signers) = match &self.predecessor {
+            Some(predecessor) => raw.verify_after(predecessor.root())?,
+            None => (raw.verify_by_itself()?, BTreeSet::new()),
+        };
+        if copy.content() != self.root.content() {
+            return Err(Refusal::NotTheTrustedRoot { version: copy.version() });
+        }
+        signers.extend(self.signed_by.iter().chain(copy.signers()));
+        let fuller = copy.signers().len() > self.root.signers().len();
+        let root = if fuller { copy } else { self.root.clone() };
+        Ok(Self::new(root, signers, self.predecessor.clone()))
+    }
+
+    /// Takes up again the root that the floor file names, from bytes that anyone may have handed us. Any copy with
+    /// enough signatures will do; the floor knows of those that it lacks.
     ///
     /// # Errors
     /// [`Refusal::NotTheTrustedRoot`] for any other root.
@@ -69,7 +92,16 @@ impl TrustedRoot {
         if root.content() != floor.sha256 || root.version() != floor.version {
             return Err(Refusal::NotTheTrustedRoot { version: root.version() });
         }
-        Ok(Self { root, signed_by_predecessor: floor.signed_by_predecessor.clone() })
+        Ok(Self::new(root, floor.signed_by.clone(), None))
+    }
+
+    fn new(
+        root: Verified<Root>,
+        mut signed_by: BTreeSet<Fingerprint>,
+        predecessor: Option<Verified<Root>>,
+    ) -> Self {
+        signed_by.extend(root.signers());
+        Self { root, signed_by: Arc::new(signed_by), predecessor }
     }
 
     /// What the floor file keeps of it.
@@ -78,8 +110,14 @@ impl TrustedRoot {
         RootFloor {
             version: self.version(),
             sha256: self.root.content(),
-            signed_by_predecessor: self.signed_by_predecessor.clone(),
+            signed_by: BTreeSet::clone(&self.signed_by),
         }
+    }
+
+    /// All keys known to have signed it, as keys of its own root role or of its predecessor's.
+    #[must_use]
+    pub fn signed_by(&self) -> &BTreeSet<Fingerprint> {
+        &self.signed_by
     }
 
     /// Which of the anchor's keys signed it, as keys of its own root role or of its predecessor's.
@@ -88,9 +126,8 @@ impl TrustedRoot {
         if let Some(least) = anchor.least_root_version().filter(|least| self.version() < *least) {
             return Coverage::BelowLeast(least);
         }
-        let signers = self.root.signers().union(&self.signed_by_predecessor);
         let covering: BTreeSet<Fingerprint> =
-            signers.filter(|key| anchor.has(key)).copied().collect();
+            self.signed_by.iter().filter(|key| anchor.has(key)).copied().collect();
         if anchor.threshold().is_met_by(covering.len()) {
             return Coverage::Covered(covering);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp as Time;
 
-use crate::metadata::{After, Role, RoleName, Target, Targets};
+use crate::metadata::{After, Effort, Role, RoleName, SearchPath, Target, Targets};
 use crate::trust::{Edge, Fresh};
 use crate::verified::Verified;
 
@@ -42,8 +42,14 @@ pub enum Answer<'t> {
         /// Since when.
         expires: Time,
     },
+    /// Its delegations take too long to compare. The search ends with it.
+    TooCostly {
+        /// The role.
+        role: RoleName,
+    },
 }
 
+/// A delegation to follow.
 struct Step {
     edge: Option<Edge>,
     path: Vec<RoleName>,
@@ -54,6 +60,7 @@ struct Step {
 pub fn search<'t>(fresh: &Fresh<'t>, target_path: &str) -> Answer<'t> {
     let trust = fresh.trust();
     let mut stack = vec![Step { edge: None, path: vec![trust.targets().name().clone()] }];
+    let (target_path, mut effort) = (SearchPath::new(target_path), Effort::SEARCH);
     let (mut visited, mut asked) = (BTreeSet::new(), Vec::new());
     while let Some(Step { edge, path }) = stack.pop() {
         let name = path.last().cloned().unwrap_or_else(|| trust.targets().name().clone());
@@ -70,23 +77,32 @@ pub fn search<'t>(fresh: &Fresh<'t>, target_path: &str) -> Answer<'t> {
         if role.expires() <= fresh.now() {
             return Answer::Expired { role: name, expires: role.expires() };
         }
-        if let Some(target) = role.target(target_path) {
+        if let Some(target) = role.target(target_path.as_str()) {
             return Answer::Found { target, role, path, asked };
         }
-        descend(role, target_path, &path, &mut stack);
+        descend(role, &target_path, &path, &mut stack, &mut effort);
+        if effort.is_spent() {
+            return Answer::TooCostly { role: name };
+        }
     }
     Answer::NotFound { visited: asked.iter().map(|role| role.name().clone()).collect() }
 }
 
 /// Pushes the delegations that cover the path, the first on top; a terminating one forgets all that would follow it.
-fn descend(role: &Targets, target_path: &str, path: &[RoleName], stack: &mut Vec<Step>) {
-    let delegator = path.last();
+/// Names are unique in a role, so no more than twice [`VISITED_MAX`] of them can ever be asked or passed over.
+fn descend(
+    role: &Targets,
+    target_path: &SearchPath<'_>,
+    path: &[RoleName],
+    stack: &mut Vec<Step>,
+    effort: &mut Effort,
+) {
+    let covering =
+        role.delegations().iter().filter(|delegation| delegation.scope.covers(target_path, effort));
     let mut below = Vec::new();
-    for delegation in
-        role.delegations().iter().filter(|delegation| delegation.scope.covers(target_path))
-    {
+    for delegation in covering.take(2 * VISITED_MAX) {
         let edge =
-            delegator.map(|from| Edge { delegator: from.clone(), role: delegation.name.clone() });
+            path.last().map(|from| Edge { delegator: from.clone(), role: delegation.name.clone() });
         below.push(Step { edge, path: [path, std::slice::from_ref(&delegation.name)].concat() });
         if delegation.after == After::Terminate {
             stack.clear();

@@ -3,7 +3,7 @@
 //! A step that succeeds consumes the session and returns the next one; a refusal gives the session back, so a bad copy
 //! from one place is followed by a copy from another through the same gate. Nothing here knows where bytes come from.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp as Time;
@@ -19,6 +19,8 @@ use crate::verified::{Raw, Verified};
 
 /// More delegated roles are not loaded; what lies behind them answers "unavailable".
 pub const ROLES_MAX: usize = 4_096;
+/// Bytes of all delegated roles of a chain, each counted per delegator, since each is parsed for itself.
+pub const ROLES_BYTES_MAX: usize = 32 << 20;
 
 /// One update, or one replay of our own copy, at stage `S`.
 #[derive(Debug)]
@@ -53,6 +55,10 @@ pub struct AwaitTargets {
 pub struct AwaitRoles {
     trust: Trust,
     wanted: VecDeque<Wanted>,
+    /// All that were ever wanted or are loaded.
+    edges: BTreeSet<Edge>,
+    /// Bytes of what is loaded.
+    bytes: usize,
 }
 
 /// A delegated role to load.
@@ -125,6 +131,18 @@ impl Session<Rooting> {
     /// [`Refused`]
     pub fn root(self, bytes: impl Into<Arc<[u8]>>) -> Step<Rooting, Rooting> {
         match Raw::<Root>::new(bytes).and_then(|raw| self.root.succeed(raw)) {
+            Ok(root) => Ok(Self { root, ..self }.settled()),
+            Err(why) => Err(Refused { session: self, why }),
+        }
+    }
+
+    /// Takes another copy of the trusted root: the signatures of all copies add up. It is to be written down before the
+    /// session goes on.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub fn also(self, bytes: impl Into<Arc<[u8]>>) -> Step<Rooting, Rooting> {
+        match Raw::<Root>::new(bytes).and_then(|raw| self.root.also(raw)) {
             Ok(root) => Ok(Self { root, ..self }.settled()),
             Err(why) => Err(Refused { session: self, why }),
         }
@@ -327,13 +345,8 @@ impl Session<AwaitRoles> {
     /// Ends the session. The chain is to be written down, then the floors, then it may answer.
     #[must_use]
     pub fn finish(self) -> (Arc<Trust>, Floors) {
-        let Self {
-            expiry: _,
-            mut floors,
-            root: _,
-            held: _,
-            stage: AwaitRoles { trust, wanted: _ },
-        } = self;
+        let Self { expiry: _, mut floors, root: _, held: _, stage: AwaitRoles { trust, .. } } =
+            self;
         floors.serve(trust.timestamp(), trust.snapshot());
         (Arc::new(trust), floors)
     }
@@ -342,6 +355,9 @@ impl Session<AwaitRoles> {
     /// another file would lend its keys to names it has no right to.
     fn check_role(&self, wanted: &Wanted, bytes: Arc<[u8]>) -> Result<Verified<Targets>, Refusal> {
         let Wanted { edge, meta, keys } = wanted;
+        if self.stage.bytes + bytes.len() > ROLES_BYTES_MAX {
+            return Err(Refusal::RolesTooBig { role: edge.role.clone(), limit: ROLES_BYTES_MAX });
+        }
         if self.loaded(wanted).is_some_and(|known| known != bytes) {
             return Err(Refusal::HashMismatch { role: edge.role.clone() });
         }
@@ -350,17 +366,16 @@ impl Session<AwaitRoles> {
 
     fn load(&mut self, edge: Edge, targets: Verified<Targets>) {
         let wanted = wanted_by(&self.stage.trust, &edge.role, &targets);
+        self.stage.bytes += targets.bytes().len();
         self.stage.trust.insert(edge, targets);
         self.want(wanted);
     }
 
-    /// Queues what is neither loaded nor queued, then loads from the front whatever is held in that version.
+    /// Queues what was not wanted before.
     fn want(&mut self, all: Vec<Wanted>) {
+        let AwaitRoles { trust: _, wanted: queue, edges, bytes: _ } = &mut self.stage;
         for wanted in all {
-            let AwaitRoles { trust, wanted: queue } = &mut self.stage;
-            let known = trust.role(&wanted.edge).is_some()
-                || queue.iter().any(|other| other.edge == wanted.edge);
-            if !known && trust.role_count() + queue.len() < ROLES_MAX {
+            if edges.len() < ROLES_MAX && edges.insert(wanted.edge.clone()) {
                 queue.push_back(wanted);
             }
         }
@@ -421,7 +436,9 @@ impl<S> Session<S> {
     fn with_roles(self, trust: Trust) -> Session<AwaitRoles> {
         let missing: Vec<Wanted> =
             trust.edges().flat_map(|(from, targets)| wanted_by(&trust, from, targets)).collect();
-        let mut session = self.with(AwaitRoles { trust, wanted: VecDeque::new() });
+        let edges = trust.roles().map(|(edge, _)| edge.clone()).collect();
+        let bytes = trust.roles().map(|(_, role)| role.bytes().len()).sum();
+        let mut session = self.with(AwaitRoles { trust, wanted: VecDeque::new(), edges, bytes });
         session.want(missing);
         session.load_held()
     }

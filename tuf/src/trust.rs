@@ -112,10 +112,6 @@ impl Trust {
         self.roles.iter()
     }
 
-    pub(crate) fn role_count(&self) -> usize {
-        self.roles.len()
-    }
-
     /// The bytes of a role at a version, whoever delegates to it.
     pub(crate) fn bytes_of(&self, role: &RoleName, version: Version) -> Option<Arc<[u8]>> {
         let mut copies = self.roles.iter().filter(|(edge, _)| edge.role == *role);

@@ -221,6 +221,11 @@ impl Verdict {
                     format!("role {role} may speak of {path} and could not be had from any source");
                 self.deny(Reason::RoleUnavailable, text)
             }
+            Answer::TooCostly { role } => {
+                let text =
+                    format!("the delegations of role {role} are too costly to compare with {path}");
+                self.deny(Reason::RoleUnavailable, text)
+            }
             Answer::Expired { role, expires } => {
                 let text = format!(
                     "role {role} expired at {expires}; whoever signs it must publish it anew"

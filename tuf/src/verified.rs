@@ -85,18 +85,12 @@ impl<R: Role> Raw<R> {
     /// # Errors
     /// [`Refusal`]
     pub fn verify(self, keys: &RoleKeys) -> Result<Verified<R>, Refusal> {
-        self.open()?.by(keys)
-    }
-
-    fn open(self) -> Result<Opened<R>, Refusal> {
-        let Self { name, bytes, role: _ } = self;
-        let refused = |source| Refusal::Malformed { role: name.clone(), source };
-        let document = Document::parse(&bytes).map_err(refused)?;
-        let signatures = read_signatures(document.root(), &name)?;
-        let node = field(document.root(), "signed").map_err(refused)?;
-        let signed = R::read(Signed(node)).map_err(refused)?;
-        let message = node.canonical();
-        Ok(Opened { name, bytes, message, signatures, signed })
+        let opened = Opened::new(&self.name, &self.bytes)?;
+        // Nothing is built from what nobody signed: structs take many times the bytes of a file.
+        let signers = opened.signed_by(keys)?;
+        let signed = opened.read()?;
+        let content = Sha256::of(&opened.message);
+        Ok(verified(self, content, signed, signers))
     }
 }
 
@@ -106,9 +100,11 @@ impl Raw<Root> {
     /// # Errors
     /// [`Refusal`]
     pub(crate) fn verify_by_itself(self) -> Result<Verified<Root>, Refusal> {
-        let opened = self.open()?;
-        let keys = opened.signed.root().clone();
-        opened.by(&keys)
+        let opened = Opened::new(&self.name, &self.bytes)?;
+        let signed: Root = opened.read()?;
+        let signers = opened.signed_by(signed.root())?;
+        let content = Sha256::of(&opened.message);
+        Ok(verified(self, content, signed, signers))
     }
 
     /// Checks a root against its predecessor's root role and its own (TUF 5.3.4). Returns it with the signers among
@@ -120,10 +116,8 @@ impl Raw<Root> {
         self,
         predecessor: &RoleKeys,
     ) -> Result<(Verified<Root>, BTreeSet<Fingerprint>), Refusal> {
-        let opened = self.open()?;
-        let signers = verify_threshold(&opened, predecessor)?;
-        let keys = opened.signed.root().clone();
-        Ok((opened.by(&keys)?, signers))
+        let before = Opened::new(&self.name, &self.bytes)?.signed_by(predecessor)?;
+        Ok((self.verify_by_itself()?, before))
     }
 }
 
@@ -173,46 +167,53 @@ impl<R> std::ops::Deref for Verified<R> {
     }
 }
 
-/// A parsed file whose signatures nobody has looked at yet.
-struct Opened<R> {
-    name: RoleName,
-    bytes: Arc<[u8]>,
+fn verified<R>(
+    raw: Raw<R>,
+    content: Sha256,
+    signed: R,
+    signers: BTreeSet<Fingerprint>,
+) -> Verified<R> {
+    let Raw { name, bytes, role: _ } = raw;
+    Verified(Arc::new(File { name, hash: Sha256::of(&bytes), bytes, content, signed, signers }))
+}
+
+/// A file taken apart, whose signatures nobody has looked at yet.
+struct Opened<'a> {
+    name: &'a RoleName,
+    document: Document<'a>,
     /// Canonical form of `signed`.
     message: Vec<u8>,
     signatures: Vec<(KeyId, Vec<u8>)>,
-    signed: R,
 }
 
-impl<R> Opened<R> {
-    fn by(self, keys: &RoleKeys) -> Result<Verified<R>, Refusal> {
-        let signers = verify_threshold(&self, keys)?;
-        let Self { name, bytes, message, signatures: _, signed } = self;
-        let (hash, content) = (Sha256::of(&bytes), Sha256::of(&message));
-        Ok(Verified(Arc::new(File { name, bytes, hash, content, signed, signers })))
+impl<'a> Opened<'a> {
+    fn new(name: &'a RoleName, bytes: &'a [u8]) -> Result<Self, Refusal> {
+        let malformed = |source| Refusal::Malformed { role: name.clone(), source };
+        let document = Document::parse(bytes).map_err(malformed)?;
+        let signatures = read_signatures(document.root(), name)?;
+        let message = field(document.root(), "signed").map_err(malformed)?.canonical();
+        Ok(Self { name, document, message, signatures })
     }
-}
 
-/// Counts distinct public keys of the role whose signatures are valid. The only counting of signatures there is.
-fn verify_threshold<R>(
-    opened: &Opened<R>,
-    keys: &RoleKeys,
-) -> Result<BTreeSet<Fingerprint>, Refusal> {
-    let signers: BTreeSet<Fingerprint> = opened
-        .signatures
-        .iter()
-        .filter_map(|(id, signature)| {
+    /// Reads what was signed: the very node whose canonical form is the message.
+    fn read<R: Role>(&self) -> Result<R, Refusal> {
+        let signed = field(self.document.root(), "signed").and_then(|node| R::read(Signed(node)));
+        signed.map_err(|source| Refusal::Malformed { role: self.name.clone(), source })
+    }
+
+    /// Counts distinct public keys of the role whose signatures are valid. The only counting of signatures there is.
+    fn signed_by(&self, keys: &RoleKeys) -> Result<BTreeSet<Fingerprint>, Refusal> {
+        let valid = |(id, signature): &(KeyId, Vec<u8>)| {
             let key = keys.get(id)?;
-            key.verifies(&opened.message, signature).then(|| key.public().fingerprint())
-        })
-        .collect();
-    if keys.threshold().is_met_by(signers.len()) {
-        return Ok(signers);
+            key.verifies(&self.message, signature).then(|| key.public().fingerprint())
+        };
+        let signers: BTreeSet<Fingerprint> = self.signatures.iter().filter_map(valid).collect();
+        if keys.threshold().is_met_by(signers.len()) {
+            return Ok(signers);
+        }
+        let (role, needed) = (self.name.clone(), keys.threshold());
+        Err(Refusal::TooFewSignatures { role, found: signers.len(), needed })
     }
-    Err(Refusal::TooFewSignatures {
-        role: opened.name.clone(),
-        found: signers.len(),
-        needed: keys.threshold(),
-    })
 }
 
 #[derive(Deserialize)]

@@ -3,11 +3,12 @@
 use tufd_tuf::anchor::Anchor;
 use tufd_tuf::floors::RootFloor;
 use tufd_tuf::metadata::{Role as _, Root, Version};
+use tufd_tuf::refusal::Refusal;
 use tufd_tuf::root::TrustedRoot;
 use tufd_tuf::verified::Raw;
 
 use super::RefreshError;
-use super::update::Update;
+use super::update::{Offered, Update};
 use crate::causes::in_one_line;
 
 /// More versions are not looked at in one walk.
@@ -29,8 +30,7 @@ impl Update<'_> {
     async fn restore(&mut self, floor: &RootFloor) -> Result<TrustedRoot, RefreshError> {
         let offered = self.ask_all(Some(floor.version), Root::TYPE, Root::BYTES_MAX).await?;
         let take = |bytes| Raw::new(bytes).and_then(|raw| TrustedRoot::restore(raw, floor));
-        self.first_good((), offered, |(), bytes: Vec<u8>| take(bytes).map_err(|why| ((), why)))
-            .map_err(|((), e)| e)
+        self.first_of(offered, take)
     }
 
     async fn enter(&mut self) -> Result<TrustedRoot, RefreshError> {
@@ -49,15 +49,26 @@ impl Update<'_> {
             let anchor = self.todays_anchor()?;
             let take =
                 |bytes| Raw::new(bytes).and_then(|raw| TrustedRoot::enter(raw, version, &anchor));
-            match self
-                .first_good((), offered, |(), bytes: Vec<u8>| take(bytes).map_err(|why| ((), why)))
-            {
+            match self.first_of(offered, take) {
                 Ok(root) => return Ok(root),
-                Err(((), error)) => last = in_one_line(&error),
+                Err(error) => last = in_one_line(&error),
             }
             version = version.next();
         }
         Err(RefreshError::NotEntered { from, last })
+    }
+
+    /// The first copy that may be taken, with the signatures of those after it.
+    fn first_of(
+        &mut self,
+        offered: Offered,
+        take: impl Fn(Vec<u8>) -> Result<TrustedRoot, Refusal>,
+    ) -> Result<TrustedRoot, RefreshError> {
+        let also = |root: TrustedRoot, bytes| {
+            Raw::new(bytes).and_then(|raw| root.also(raw)).map_err(|why| (root, why))
+        };
+        self.united((), offered, |(), bytes| take(bytes).map_err(|why| ((), why)), also)
+            .map_err(|((), error)| error)
     }
 
     fn todays_anchor(&self) -> Result<Anchor, RefreshError> {

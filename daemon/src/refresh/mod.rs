@@ -4,6 +4,7 @@ mod enter;
 mod error;
 mod misses;
 mod record;
+mod root;
 mod schedule;
 mod update;
 

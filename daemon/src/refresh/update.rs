@@ -6,10 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp as Time;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tufd_tuf::floors::RootFloor;
 use tufd_tuf::hash::Sha256;
-use tufd_tuf::metadata::{FileMeta, FileNames, Role, Root, Snapshot, Targets, Timestamp, Version};
+use tufd_tuf::metadata::{FileMeta, FileNames, Role, Snapshot, Targets, Timestamp, Version};
 use tufd_tuf::refusal::Refusal;
-use tufd_tuf::session::{AwaitRoles, AwaitTimestamp, Next, Refused, Rooting, Session};
+use tufd_tuf::root::{Coverage, TrustedRoot};
+use tufd_tuf::session::{AwaitRoles, AwaitTimestamp, Next, Refused, Session};
 use tufd_tuf::view::{FloorsKnown, Repository, TrustView};
 
 use super::{Changed, Done, Keeper, RefreshError};
@@ -17,14 +19,12 @@ use crate::causes::in_one_line;
 use crate::config::TrustConfig;
 use crate::fetch::{Answer, ByteLimit, Fetched, FileName, Patience, SourceIndex};
 
-/// More new roots are not followed in one refresh; the next one goes on (TUF 5.3.3).
-const ROOTS_MAX: usize = 256;
 /// Delegated roles that are not there by then answer "unavailable" until the next refresh.
 const ROLES_BUDGET: Duration = Duration::from_secs(20);
 
 /// One refresh of one trust.
 pub(super) struct Update<'k> {
-    keeper: &'k Keeper,
+    pub(super) keeper: &'k Keeper,
     patience: Patience,
     /// Changes when somebody begins to wait.
     asked: watch::Receiver<()>,
@@ -38,12 +38,14 @@ pub(super) struct Update<'k> {
 
 /// What the sources gave for a file of which the content is not known yet.
 pub(super) struct Offered {
-    file: FileName,
-    found: Vec<(SourceIndex, Vec<u8>)>,
+    pub(super) file: FileName,
+    pub(super) found: Vec<Copy>,
     /// What stands if none of that is good: nobody has the file, or nobody answers.
-    otherwise: RefreshError,
+    pub(super) otherwise: RefreshError,
 }
 
+/// What one source gave.
+pub(super) type Copy = (SourceIndex, Vec<u8>);
 type Failed<S> = (Session<S>, RefreshError);
 
 impl<'k> Update<'k> {
@@ -82,6 +84,10 @@ impl<'k> Update<'k> {
         if view.root.is_none() {
             self.trust_root(&session).await?;
         }
+        let session = match view.coverage() {
+            Some(Coverage::NotCovered(_)) => self.complete_root(session).await?,
+            Some(Coverage::Covered(_) | Coverage::BelowLeast(_)) | None => session,
+        };
         let session = self.newest_root(session).await?;
         self.keeper.record.floors(session.floors()).await?;
         let session = match self.timestamp(session).await? {
@@ -100,43 +106,6 @@ impl<'k> Update<'k> {
         };
         let session = self.roles(session).await;
         self.answer_with(session).await
-    }
-
-    /// Follows the chain of roots (TUF 5.3). Each is written down and trusted the moment it verifies.
-    async fn newest_root(
-        &mut self,
-        mut session: Session<Rooting>,
-    ) -> Result<Session<AwaitTimestamp>, RefreshError> {
-        for _ in 0..ROOTS_MAX {
-            let offered = self.ask_all(Some(session.wanted()), Root::TYPE, Root::BYTES_MAX).await?;
-            let nobody_has_it = matches!(offered.otherwise, RefreshError::Absent { .. });
-            match self.first_good(session, offered, |s, bytes| {
-                s.root(bytes).map_err(|r| (r.session, r.why))
-            }) {
-                Ok(next) => session = next,
-                // A source that gives junk is not heard where others say that there is nothing.
-                Err((old, _)) if nobody_has_it => {
-                    return old.newest().map_err(|refused| RefreshError::Chain(refused.why));
-                }
-                Err((_, error)) => return Err(error),
-            }
-            self.trust_root(&session).await?;
-        }
-        // The limit is not the end of the chain: nothing is verified under a root that may have a successor.
-        Err(RefreshError::MoreRoots { after: session.trusted_root().version() })
-    }
-
-    /// Written down, then it decides what answers.
-    async fn trust_root(&self, session: &Session<Rooting>) -> Result<(), RefreshError> {
-        let root = session.trusted_root();
-        self.keeper.record.root(root, self.view().root.as_ref(), session.floors()).await?;
-        tracing::warn!(target: "audit", trust = %self.trust().name, version = %root.version(), "ROOT_TRUSTED");
-        let (root, chain) = (root.clone(), session.held().cloned());
-        self.keeper.board.update(&self.trust().name, |view| {
-            view.root = Some(root);
-            view.chain = chain;
-        });
-        Ok(())
     }
 
     /// Asks every source; the highest that is in order wins (TUF 5.4).
@@ -257,26 +226,6 @@ impl<'k> Update<'k> {
         mirrors.all(file, limit, Patience::Hedged).await
     }
 
-    /// The first copy that passes the gate; where none does, what was put in comes back.
-    pub(super) fn first_good<S, T>(
-        &mut self,
-        mut state: S,
-        offered: Offered,
-        gate: impl Fn(S, Vec<u8>) -> Result<T, (S, Refusal)>,
-    ) -> Result<T, (S, RefreshError)> {
-        let Offered { file, found, otherwise: mut error } = offered;
-        for (source, bytes) in found {
-            match gate(state, bytes) {
-                Ok(good) => return Ok(good),
-                Err((old, why)) => {
-                    error = self.refused(source, &file, why);
-                    state = old;
-                }
-            }
-        }
-        Err((state, error))
-    }
-
     /// Asks source after source for a file that another one names until a copy passes the next gate.
     async fn obtain<From, To>(
         &mut self,
@@ -315,7 +264,12 @@ impl<'k> Update<'k> {
         Err((session, error))
     }
 
-    fn refused(&mut self, source: SourceIndex, file: &FileName, why: Refusal) -> RefreshError {
+    pub(super) fn refused(
+        &mut self,
+        source: SourceIndex,
+        file: &FileName,
+        why: Refusal,
+    ) -> RefreshError {
         self.owed += 1;
         self.keeper.mirrors.refused(source, &in_one_line(&why));
         RefreshError::Refused { file: file.clone(), why }
@@ -337,12 +291,8 @@ impl Offered {
 }
 
 /// What tells one trusted state from another.
-fn identity(view: &TrustView) -> (Option<Version>, Option<Sha256>, usize) {
+fn identity(view: &TrustView) -> (Option<RootFloor>, Option<Sha256>, usize) {
     let chain = view.chain.as_ref();
     let roles = chain.map_or(0, |chain| chain.roles().count());
-    (
-        view.root.as_ref().map(|root| root.version()),
-        chain.map(|chain| chain.timestamp().hash()),
-        roles,
-    )
+    (view.root.as_ref().map(TrustedRoot::floor), chain.map(|chain| chain.timestamp().hash()), roles)
 }

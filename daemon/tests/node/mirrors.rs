@@ -1,6 +1,7 @@
 //! Several sources, most of which lie or keep silent.
 
-use testkit::damage;
+use testkit::{Files, damage};
+use tufd_proto::v1::TrustEntry;
 
 use crate::node::{DOMAIN, Node};
 use crate::site::{Manner, Site};
@@ -39,6 +40,60 @@ async fn root_that_one_source_denies_comes_from_the_other() {
     node.org.rotate_root(&[], &[]);
     node.publish();
     assert_eq!(node.refresh().await.versions["root"], 2);
+}
+
+/// At the entry as at each root that follows.
+#[tokio::test(start_paused = true)]
+async fn root_stripped_by_one_source_counts_the_signatures_of_all() {
+    let mut node = Node::new().await;
+    let strip = |mut files: Files, name: &str| {
+        damage::keep_signatures(&mut files, name, 2);
+        files
+    };
+    let stripping = Site::start(strip(node.org.publish(), "1.root.json")).await;
+    node.settings.sources.insert(0, stripping.url());
+    node.start().await;
+    let entry = node.trust_becomes("").await;
+    assert_eq!(entry.root.unwrap().covering, 3);
+
+    node.org.rotate_root(&[], &[]);
+    node.publish();
+    stripping.serve(strip(node.org.publish(), "2.root.json"));
+    assert_eq!(node.refresh().await.versions["root"], 2);
+    assert_eq!(node.trust().await.root.unwrap().covering, 3);
+}
+
+/// A node that only the stripping source reached lacks the signature that a ceremony collects for the day on which
+/// SPIRE drops a lost key: on that day it asks again, and keeps what it gets.
+#[tokio::test(start_paused = true)]
+async fn root_stripped_heals_from_another_source_when_the_bundle_shrinks() {
+    let mut node = Node::new().await;
+    let stripping = Site::start(node.org.publish()).await;
+    node.settings.sources.insert(0, stripping.url());
+    node.start().await;
+    node.trust_becomes("").await;
+    node.org.rotate_root(&[], &[]);
+    node.publish();
+    node.site.behave(Manner::Gone);
+    stripping.serve(node.org.publish());
+    stripping.damage(|files| damage::keep_signatures(files, "2.root.json", 2));
+    assert_eq!(node.refresh().await.versions["root"], 2);
+    assert_eq!(node.trust().await.root.unwrap().covering, 2);
+
+    node.site.behave(Manner::Well);
+    let without_lost = node.org.anchor_of(&node.org.root_keys()[1..], None);
+    node.agent.set(DOMAIN, without_lost.to_der());
+    let healed = |entry: &TrustEntry| {
+        entry.anchor.as_ref().is_some_and(|anchor| anchor.keys.len() == 2)
+            && entry.reason.is_empty()
+    };
+    node.trust_until("healed", healed).await;
+    assert_eq!(node.reason().await, "SIGNED");
+
+    node.site.behave(Manner::Gone);
+    stripping.behave(Manner::Gone);
+    node.restart().await;
+    assert_eq!(node.reason().await, "SIGNED");
 }
 
 #[tokio::test(start_paused = true)]

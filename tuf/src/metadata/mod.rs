@@ -14,10 +14,10 @@ use std::sync::Arc;
 use jiff::Timestamp as Time;
 use serde::{Deserialize, Serialize};
 
-pub use pattern::Pattern;
+pub use pattern::{Effort, Pattern};
 pub use root::{FileNames, Root};
 pub use snapshot::{FileMeta, Snapshot};
-pub use targets::{After, Delegation, Scope, Target, Targets};
+pub use targets::{After, Delegation, Scope, SearchPath, Target, Targets};
 pub use timestamp::Timestamp;
 
 use crate::json::{JsonError, Node, from_node};
@@ -58,12 +58,6 @@ impl Version {
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
-    }
-
-    /// The version before this one.
-    #[must_use]
-    pub fn previous(self) -> Option<Self> {
-        (self.0 > 1).then(|| Self(self.0 - 1))
     }
 }
 
@@ -191,11 +185,6 @@ impl RoleKeys {
     #[must_use]
     pub fn fingerprints(&self) -> BTreeSet<Fingerprint> {
         self.keys.values().map(|key| key.public().fingerprint()).collect()
-    }
-
-    /// The distinct keys, whole.
-    pub fn public_keys(&self) -> impl Iterator<Item = &crate::key::PublicKey> {
-        self.keys.values().map(|key| key.public())
     }
 
     pub(crate) fn get(&self, id: &KeyId) -> Option<&Key> {

@@ -1,136 +1,157 @@
+use std::str::Chars;
+
 /// A PATHPATTERN (TUF 4.5): a shell glob matched segment by segment, so that no wildcard crosses a `/`.
 ///
 /// `*`, `?` and `[…]` as Python's fnmatch has them, case-sensitive; dots and leading slashes are like other characters.
+/// Kept as text: a compiled one would take many times the bytes of the file that lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(Vec<Vec<Piece>>);
+pub struct Pattern(Box<str>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+/// How much a search may still compare. Patterns are chosen by delegates, and a lookup must not take seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effort {
+    steps_left: u64,
+}
+
+impl Effort {
+    /// For one search: some tens of milliseconds. A thousand teams with two patterns each take 1 % of it.
+    pub const SEARCH: Self = Self { steps_left: 5_000_000 };
+
+    /// Whether nothing is left: what was compared since then counts for nothing.
+    #[must_use]
+    pub fn is_spent(self) -> bool {
+        self.steps_left == 0
+    }
+
+    pub(super) fn spend(&mut self, steps: usize) {
+        self.steps_left = self.steps_left.saturating_sub(steps as u64);
+    }
+}
+
+enum Piece<'p> {
     Char(char),
     /// `?`
     One,
     /// `*`
     Any,
-    /// `[…]`: ranges, and whether they are to be avoided (`[!…]`).
-    Class {
-        ranges: Vec<(char, char)>,
-        outside: Outside,
-    },
+    /// `[…]`: its members, and whether they are to be avoided (`[!…]`).
+    Class(&'p str, Members),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outside {
-    Matches,
-    Fails,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Members {
+    Match,
+    Fail,
 }
 
 impl Pattern {
-    /// Compiles a pattern; every text is one.
+    /// Takes a pattern; every text is one.
     #[must_use]
     pub fn new(pattern: &str) -> Self {
-        Self(
-            pattern
-                .split('/')
-                .map(|segment| pieces(&segment.chars().collect::<Vec<_>>()))
-                .collect(),
-        )
+        Self(pattern.into())
     }
 
-    /// Whether the whole path fits.
+    /// Whether the whole path fits. False once the effort is spent.
     #[must_use]
-    pub fn matches(&self, path: &str) -> bool {
+    pub fn matches(&self, path: &str, effort: &mut Effort) -> bool {
         let mut segments = path.split('/');
-        let fits = self
-            .0
-            .iter()
-            .all(|pattern| segments.next().is_some_and(|segment| fits(pattern, segment)));
-        fits && segments.next().is_none()
+        let fits = self.0.split('/').all(|pattern| {
+            segments.next().is_some_and(|segment| segment_fits(pattern, segment, effort))
+        });
+        fits && segments.next().is_none() && !effort.is_spent()
     }
 }
 
-fn pieces(mut text: &[char]) -> Vec<Piece> {
-    let mut out = Vec::new();
-    while let Some((first, rest)) = text.split_first() {
-        text = rest;
-        match first {
-            '?' => out.push(Piece::One),
-            '*' if out.last() == Some(&Piece::Any) => {}
-            '*' => out.push(Piece::Any),
-            '[' => match class(rest) {
-                Some((class, after)) => {
-                    out.push(class);
-                    text = after;
-                }
-                None => out.push(Piece::Char('[')),
-            },
-            other => out.push(Piece::Char(*other)),
+/// Only the last `*` is ever tried again.
+fn segment_fits(pattern: &str, segment: &str, effort: &mut Effort) -> bool {
+    let (mut rest, mut text) = (pattern, segment.chars());
+    let mut retry: Option<(&str, Chars<'_>)> = None;
+    while !effort.is_spent() {
+        effort.spend(1);
+        let mut after = text.clone();
+        match (next_piece(rest), after.next()) {
+            (None, None) => return true,
+            (Some((Piece::Any, next)), _) => {
+                retry = Some((next, text.clone()));
+                rest = next;
+                continue;
+            }
+            (Some((piece, next)), Some(c)) if piece.fits(c, effort) => {
+                (rest, text) = (next, after);
+                continue;
+            }
+            _ => {}
         }
+        // What `*` takes grows by one character.
+        let Some((next, mut from)) = retry else { return false };
+        if from.next().is_none() {
+            return false;
+        }
+        (rest, text) = (next, from.clone());
+        retry = Some((next, from));
     }
-    out
+    false
+}
+
+fn next_piece(pattern: &str) -> Option<(Piece<'_>, &str)> {
+    let mut chars = pattern.chars();
+    let piece = match chars.next()? {
+        '?' => Piece::One,
+        '*' => Piece::Any,
+        '[' => {
+            if let Some((piece, rest)) = class(chars.as_str()) {
+                return Some((piece, rest));
+            }
+            Piece::Char('[')
+        }
+        other => Piece::Char(other),
+    };
+    Some((piece, chars.as_str()))
 }
 
 /// Reads what follows a `[`; nothing where it is never closed, and then the `[` stands for itself.
-fn class(text: &[char]) -> Option<(Piece, &[char])> {
-    let (outside, body) = match text.split_first() {
-        Some(('!', rest)) => (Outside::Matches, rest),
-        _ => (Outside::Fails, text),
+fn class(text: &str) -> Option<(Piece<'_>, &str)> {
+    let (members, body) = match text.strip_prefix('!') {
+        Some(body) => (Members::Fail, body),
+        None => (Members::Match, text),
     };
     // A `]` that comes first is a member.
-    let close = body.iter().skip(1).position(|c| *c == ']')? + 1;
-    let (mut members, after) = (body.get(..close)?, body.get(close + 1..)?);
-    let mut ranges = Vec::new();
-    while let Some((low, rest)) = members.split_first() {
-        match rest {
-            ['-', high, rest @ ..] => {
-                ranges.push((*low, *high));
-                members = rest;
-            }
-            _ => {
-                ranges.push((*low, *low));
-                members = rest;
-            }
-        }
-    }
-    Some((Piece::Class { ranges, outside }, after))
+    let first = body.chars().next()?.len_utf8();
+    let close = body.get(first..)?.find(']')? + first;
+    Some((Piece::Class(body.get(..close)?, members), body.get(close + 1..)?))
 }
 
-/// Linear in text × pattern: only the last `*` is ever tried again.
-fn fits(pattern: &[Piece], segment: &str) -> bool {
-    let text: Vec<char> = segment.chars().collect();
-    let (mut p, mut t) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while let Some(c) = text.get(t) {
-        match pattern.get(p) {
-            Some(Piece::Any) => {
-                retry = Some((p + 1, t));
-                p += 1;
+impl Piece<'_> {
+    fn fits(&self, c: char, effort: &mut Effort) -> bool {
+        match self {
+            Self::Char(own) => *own == c,
+            Self::One => true,
+            Self::Any => false,
+            Self::Class(members, meaning) => {
+                effort.spend(members.len());
+                is_member(members, c) == (*meaning == Members::Match)
             }
-            Some(piece) if fits_one(piece, *c) => {
-                p += 1;
-                t += 1;
-            }
-            _ => match retry {
-                Some((after_any, from)) => {
-                    retry = Some((after_any, from + 1));
-                    (p, t) = (after_any, from + 1);
-                }
-                None => return false,
-            },
         }
     }
-    pattern.get(p..).unwrap_or_default().iter().all(|piece| *piece == Piece::Any)
 }
 
-fn fits_one(piece: &Piece, c: char) -> bool {
-    match piece {
-        Piece::Char(own) => *own == c,
-        Piece::One => true,
-        Piece::Any => false,
-        Piece::Class { ranges, outside } => {
-            ranges.iter().any(|(low, high)| (*low..=*high).contains(&c))
-                != (*outside == Outside::Matches)
+/// Characters and ranges such as `a-z`; a `-` at either end is itself.
+fn is_member(members: &str, c: char) -> bool {
+    let mut rest = members.chars();
+    while let Some(low) = rest.next() {
+        let mut ahead = rest.clone();
+        let high = match (ahead.next(), ahead.next()) {
+            (Some('-'), Some(high)) => {
+                rest = ahead;
+                high
+            }
+            _ => low,
+        };
+        if (low..=high).contains(&c) {
+            return true;
         }
     }
+    false
 }
 
 #[cfg(test)]
@@ -156,7 +177,11 @@ mod tests {
             ("A", "a", false),
         ];
         for (pattern, path, expected) in cases {
-            assert_eq!(Pattern::new(pattern).matches(path), expected, "{pattern} {path}");
+            assert_eq!(
+                Pattern::new(pattern).matches(path, &mut Effort::SEARCH.clone()),
+                expected,
+                "{pattern} {path}"
+            );
         }
     }
 
@@ -178,13 +203,23 @@ mod tests {
             ("?", "", false),
         ];
         for (pattern, path, expected) in cases {
-            assert_eq!(Pattern::new(pattern).matches(path), expected, "{pattern} {path}");
+            assert_eq!(
+                Pattern::new(pattern).matches(path, &mut Effort::SEARCH.clone()),
+                expected,
+                "{pattern} {path}"
+            );
         }
     }
 
     #[test]
-    fn many_stars_stay_linear() {
-        let pattern = Pattern::new(&"*a".repeat(2_000));
-        assert!(!pattern.matches(&"a".repeat(1_999)));
+    fn costly_patterns_end_with_the_effort() {
+        let (pattern, path) =
+            (Pattern::new(&format!("*{}b", "a".repeat(3_000))), "a".repeat(6_000));
+        let mut effort = Effort::SEARCH;
+        assert!(!pattern.matches(&path, &mut effort));
+        assert!(effort.is_spent());
+        assert!(!Pattern::new("x").matches("x", &mut effort), "what is spent decides nothing");
+        let stars = Pattern::new(&"*a".repeat(2_000));
+        assert!(!stars.matches(&"a".repeat(1_999), &mut Effort::SEARCH.clone()));
     }
 }

@@ -4,7 +4,8 @@ use jiff::Timestamp as Time;
 use serde::Deserialize;
 
 use super::{
-    Head, KeyTable, Pattern, Role, RoleKeys, RoleKeysJson, RoleName, Signed, Version, field, shape,
+    Effort, Head, KeyTable, Pattern, Role, RoleKeys, RoleKeysJson, RoleName, Signed, Version,
+    field, shape,
 };
 use crate::hash::{Hashes, Sha256};
 use crate::json::{JsonError, Node, from_node};
@@ -58,16 +59,47 @@ pub enum Scope {
     HashPrefixes(Vec<String>),
 }
 
-impl Scope {
-    /// Whether the target path is covered.
+/// A target path as searches compare it.
+#[derive(Debug)]
+pub struct SearchPath<'p> {
+    text: &'p str,
+    /// SHA-256 in hexadecimal.
+    hash: String,
+}
+
+impl<'p> SearchPath<'p> {
+    /// Takes a target path.
     #[must_use]
-    pub fn covers(&self, path: &str) -> bool {
+    pub fn new(text: &'p str) -> Self {
+        Self { text, hash: Sha256::of(text.as_bytes()).to_string() }
+    }
+
+    /// The path.
+    #[must_use]
+    pub fn as_str(&self) -> &'p str {
+        self.text
+    }
+}
+
+impl Scope {
+    /// Whether the target path is covered. False once the effort is spent.
+    #[must_use]
+    pub fn covers(&self, path: &SearchPath<'_>, effort: &mut Effort) -> bool {
         match self {
-            Self::Paths(patterns) => patterns.iter().any(|pattern| pattern.matches(path)),
-            Self::HashPrefixes(prefixes) => {
-                let hash = Sha256::of(path.as_bytes()).to_string();
-                prefixes.iter().any(|prefix| hash.starts_with(prefix))
+            Self::Paths(patterns) => {
+                patterns.iter().any(|pattern| pattern.matches(path.text, effort))
             }
+            Self::HashPrefixes(prefixes) => {
+                effort.spend(prefixes.len());
+                prefixes.iter().any(|prefix| path.hash.starts_with(prefix))
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Paths(patterns) => patterns.len(),
+            Self::HashPrefixes(prefixes) => prefixes.len(),
         }
     }
 }
@@ -93,6 +125,8 @@ struct DelegationJson {
 
 /// More delegations in one role are refused.
 const DELEGATIONS_MAX: usize = 32_768;
+/// More paths and hash prefixes in one role are refused; 16,384 bins of four prefixes each have half of that.
+const SCOPES_MAX: usize = 131_072;
 
 impl Role for Targets {
     const TYPE: &'static str = "targets";
@@ -144,7 +178,7 @@ fn read_delegations(delegations: Node<'_, '_>) -> Result<Vec<Delegation>, JsonEr
         return Err(shape("succinct_roles (TAP 15) are not supported yet".into()));
     }
     let keys = KeyTable::read(field(delegations, "keys")?.object()?)?;
-    let mut names = BTreeSet::new();
+    let (mut names, mut scopes) = (BTreeSet::new(), 0);
     let mut read = Vec::new();
     for role in field(delegations, "roles")?.array()?.children() {
         let delegation = read_delegation(&keys, role)?;
@@ -153,6 +187,10 @@ fn read_delegations(delegations: Node<'_, '_>) -> Result<Vec<Delegation>, JsonEr
                 "role {:?} is delegated to twice",
                 delegation.name.as_str()
             )));
+        }
+        scopes += delegation.scope.len();
+        if scopes > SCOPES_MAX {
+            return Err(shape(format!("more than {SCOPES_MAX} paths and hash prefixes")));
         }
         if read.len() >= DELEGATIONS_MAX {
             return Err(shape(format!("more than {DELEGATIONS_MAX} delegations")));

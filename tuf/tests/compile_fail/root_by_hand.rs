@@ -4,7 +4,7 @@ use tufd_tuf::root::TrustedRoot;
 use tufd_tuf::verified::Verified;
 
 fn claim(root: Verified<Root>) -> TrustedRoot {
-    TrustedRoot { root, signed_by_predecessor: Default::default() }
+    TrustedRoot { root, signed_by: Default::default(), predecessor: None }
 }
 
 fn main() {}

@@ -211,3 +211,50 @@ fn without_hashes(files: &mut Files, org: &Org) {
         }
     });
 }
+
+/// A diamond whose tip is large costs memory and time per delegator; beyond the bound its names are unavailable.
+#[test]
+fn roles_are_bounded_together_counted_per_delegator() {
+    let mut world = World::empty();
+    let teams: Vec<String> = (0..8).map(|number| format!("team{number}")).collect();
+    for name in &teams {
+        let path = format!("{name}/*");
+        world.org.add_team(Team::new(name, &[path.as_str()]).search(Search::GoesOn));
+    }
+    world.org.add_team(Team::new("tip", &[]));
+    for name in &teams {
+        world.org.sign_target("tip", &format!("{name}/x"), target("x"));
+    }
+    world.publish();
+    let files = world.damaged(|files, org| {
+        damage::forge(files, org, "tip", |signed| signed["padding"] = "x".repeat(4_900_000).into());
+        for name in &teams {
+            delegate(files, org, name, &[("tip", &["*/*"], "")]);
+        }
+    });
+    let mut node = world.fresh_node(&files);
+    node.refresh(&files).unwrap();
+    let found = teams.iter().filter(|team| say(&node, &format!("{team}/x")).starts_with("found"));
+    // 32 MiB hold it six times: as `targets` delegates to it, and for five teams.
+    assert_eq!(found.count(), 5);
+    assert_eq!(say(&node, "team7/x"), "unavailable tip");
+}
+
+/// Patterns are a delegate's, and matching `*aaa…b` takes a step for each pair of characters.
+#[test]
+fn delegation_patterns_too_costly_end_the_search() {
+    let mut world = World::empty();
+    world.org.add_team(Team::new("evil", &["evil/*"]).search(Search::Ends));
+    world.org.add_team(Team::new("good", &["good/*"]).search(Search::GoesOn));
+    world.org.add_team(Team::new("leaf", &[]));
+    world.org.sign_target("good", "good/x", target("x"));
+    world.publish();
+    let pattern = format!("evil/*{}b", "a".repeat(170));
+    let patterns: Vec<&str> = vec![&pattern; 2_000];
+    let files =
+        world.damaged(|files, org| delegate(files, org, "evil", &[("leaf", &patterns, "")]));
+    let mut node = world.fresh_node(&files);
+    node.refresh(&files).unwrap();
+    assert_eq!(say(&node, &format!("evil/{}", "a".repeat(340))), "costly evil");
+    assert_eq!(say(&node, "good/x"), "found targets>good");
+}

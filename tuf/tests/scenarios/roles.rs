@@ -25,6 +25,7 @@ pub(crate) fn say_of(trust: &Trust, path: &str, now: jiff::Timestamp) -> String 
         Answer::NotFound { visited } => format!("none {}", joined(&visited, ",")),
         Answer::Unavailable { role } => format!("unavailable {role}"),
         Answer::Expired { role, .. } => format!("expired {role}"),
+        Answer::TooCostly { role } => format!("costly {role}"),
     }
 }
 

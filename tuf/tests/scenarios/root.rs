@@ -1,11 +1,14 @@
 //! The chain of roots (TUF 5.3).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use testkit::{Files, damage};
+use tufd_tuf::key::Fingerprint;
 use tufd_tuf::metadata::{FileNames, Role as _};
 use tufd_tuf::refusal::Refusal;
 use tufd_tuf::root::TrustedRoot;
-use tufpub::KeyKind;
+use tufpub::{KeyKind, Signer as _};
 
 use super::node::{Node, anchor, bytes, raw, refuse, v};
 use super::world::{World, give_role, key_of, new_key};
@@ -263,8 +266,76 @@ fn restored_root_must_be_the_trusted_one() {
     assert_eq!(restore(&world.good, "1.root.json").unwrap().floor(), floor);
 }
 
+/// A mirror that strips signatures down to the threshold takes no signature from a root that another one gives whole,
+/// in whichever order they come. Both the copy that is kept and the floor have all of them.
+#[test]
+fn root_stripped_by_one_mirror_is_completed_by_another() {
+    let (world, node) = replaced();
+    let all: BTreeSet<Fingerprint> = world
+        .org
+        .keys_of("root")
+        .iter()
+        .map(|key| key.public_key().material().fingerprint())
+        .collect();
+    let stripped = world.damaged(|files, _| {
+        change(files, "2.root.json", |file| {
+            file["signatures"].as_array_mut().unwrap().remove(0);
+        });
+    });
+    for (first, second) in [(&stripped, &world.good), (&world.good, &stripped)] {
+        let session = node.rooting().root(bytes(first, "2.root.json")).unwrap();
+        let session = session.also(bytes(second, "2.root.json")).unwrap();
+        let root = session.trusted_root();
+        assert_eq!(*root.signed_by(), all);
+        assert!(session.held().is_some(), "what answers goes on");
+        assert_eq!(session.floors().root.as_ref().unwrap().signed_by, all);
+        let old = anchor(&world.org.anchor_of(&world.org.keys_of("root")[..3], None).to_der(), 3);
+        assert!(root.coverage(&old).is_covered());
+        let restored = TrustedRoot::restore(raw(&stripped, "2.root.json"), &root.floor()).unwrap();
+        assert!(restored.coverage(&old).is_covered(), "the floor lacks what the copy lacks");
+    }
+}
+
+/// The copy that is kept is the one of the most signers: it proves them where the floor file is lost.
+#[test]
+fn root_stripped_is_kept_as_the_fullest_copy() {
+    let (world, node) = world();
+    let stripped = world.damaged(|files, _| damage::keep_signatures(files, "2.root.json", 2));
+    let whole = bytes(&world.good, "2.root.json");
+    for (first, second) in [(&stripped, &world.good), (&world.good, &stripped)] {
+        let session = node.rooting().root(bytes(first, "2.root.json")).unwrap();
+        let session = session.also(bytes(second, "2.root.json")).unwrap();
+        assert_eq!(*session.trusted_root().bytes(), whole);
+        assert_eq!(*session.held().unwrap().root().bytes(), whole);
+    }
+}
+
+/// Signatures on anything else, and copies that would not have passed alone, are nobody's word for the trusted root.
+#[test]
+fn root_other_content_adds_nothing() {
+    let (world, node) = world();
+    let stripped = world.damaged(|files, _| damage::keep_signatures(files, "2.root.json", 2));
+    let session = node.rooting().root(bytes(&stripped, "2.root.json")).unwrap();
+    let other = world.forged("root", |root| root["x"] = json!(1));
+    let (session, why) = refuse(session, |s| s.also(bytes(&other, "2.root.json")));
+    assert_eq!(why, Refusal::NotTheTrustedRoot { version: v(2) });
+    let (session, why) = refuse(session, |s| s.also(bytes(&world.good, "1.root.json")));
+    assert_eq!(why, Refusal::NotTheTrustedRoot { version: v(1) });
+    let moved = world.damaged(|files, _| {
+        let lent = files.json("2.root.json")["signatures"].take();
+        files.insert("2.root.json", bytes(&other, "2.root.json").to_vec());
+        change(files, "2.root.json", |file| file["signatures"] = lent);
+    });
+    let (session, why) = refuse(session, |s| s.also(bytes(&moved, "2.root.json")));
+    assert_eq!(why, too_few(0, 2));
+    let one = world.damaged(|files, _| damage::keep_signatures(files, "2.root.json", 1));
+    let (session, why) = refuse(session, |s| s.also(bytes(&one, "2.root.json")));
+    assert_eq!(why, too_few(1, 2));
+    assert_eq!(session.trusted_root().signed_by().len(), 2);
+}
+
 /// A mirror that strips signatures down to the threshold leaves a node with another file, not with another root: the
-/// copies of others are taken up again, and who covers it is counted from what they carry.
+/// copies of others are taken up again, and who covers it is counted from what they carry and from the floor.
 #[test]
 fn restored_root_with_other_signatures_is_the_same_root() {
     let (world, node) = world();
@@ -278,7 +349,8 @@ fn restored_root_with_other_signatures_is_the_same_root() {
     assert!(whole.coverage(&all).is_covered());
     let session = node.rooting().root(bytes(&world.good, "2.root.json")).unwrap();
     let floor = session.trusted_root().floor();
-    TrustedRoot::restore(raw(&stripped, "2.root.json"), &floor).unwrap();
+    let again = TrustedRoot::restore(raw(&stripped, "2.root.json"), &floor).unwrap();
+    assert!(again.coverage(&all).is_covered());
     let unsigned = world.damaged(|files, _| damage::keep_signatures(files, "2.root.json", 1));
     let why = TrustedRoot::restore(raw(&unsigned, "2.root.json"), &floor).unwrap_err();
     assert_eq!(why, too_few(1, 2));

@@ -52,14 +52,8 @@ fn root_with_null_anywhere() {
             refused(&world, &node, &bad);
         }
     }
-    for junk in [
-        "null",
-        "{}",
-        "[]",
-        "{\"signed\":null,\"signatures\":null}",
-        "{\"signed\":{},\"signatures\":[]}",
-        "",
-    ] {
+    for junk in ["null", "{}", "[]", "{\"signed\":null,\"signatures\":null}", "{\"signed\":{}}", ""]
+    {
         let bad = world.damaged(|files, _| files.insert("2.root.json", junk));
         assert!(malformed(&refused(&world, &node, &bad)), "{junk}");
     }
