@@ -245,7 +245,8 @@ fn wrong_value_is_refused_by_its_key() {
         ),
         ("trust", "metadata = [\"/srv/tuf\"]", "trust[0].metadata[0]", "URL"),
         ("trust", "epoch = 0", "trust[0].epoch", "1 or more"),
-        ("trust", "min_root_version = 0", "trust[0].min_root_version", "1 or more"),
+        ("trust", "min_root_version = 0", "trust[0].min_root_version", "1 to 2^53"),
+        ("trust", "min_root_version = 9007199254740993", "trust[0].min_root_version", "1 to 2^53"),
         ("trust", "anchor_pins = []", "trust[0].anchor_pins", "threshold of 2"),
         (
             "trust",

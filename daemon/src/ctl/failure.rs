@@ -5,6 +5,8 @@ use std::time::Duration;
 use thiserror::Error;
 use tonic::{Code, Status};
 
+use crate::causes::in_one_line;
+
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
@@ -66,12 +68,6 @@ impl Failure {
 
     /// The error with its sources on one line.
     pub(super) fn sentence(&self) -> String {
-        let mut sentence = self.to_string();
-        let mut source = self.source();
-        while let Some(error) = source {
-            sentence = format!("{sentence}: {error}");
-            source = error.source();
-        }
-        sentence
+        in_one_line(self)
     }
 }

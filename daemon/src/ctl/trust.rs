@@ -9,6 +9,9 @@ use super::program::Answer;
 use super::text::clean;
 use super::{json, show};
 
+/// A hundred trusts of as many roles as the daemon lists.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
 /// `tufctl status`: every `[[trust]]` in a line.
 pub(super) async fn status(daemon: &Daemon) -> Result<Answer, Failure> {
     let state = state(daemon, "").await?;
@@ -65,7 +68,8 @@ pub(super) async fn refresh(daemon: &Daemon, name: String) -> Result<Answer, Fai
 }
 
 async fn state(daemon: &Daemon, name: &str) -> Result<TrustState, Failure> {
-    let mut client = TrustClient::new(daemon.channel.clone());
+    let client = TrustClient::new(daemon.channel.clone());
+    let mut client = client.max_decoding_message_size(ANSWER_BYTES_MAX);
     let request = GetTrustRequest { trust: name.to_owned() };
     daemon
         .answer(client.get_trust(request))

@@ -69,9 +69,31 @@ pub enum RefreshError {
 }
 
 impl RefreshError {
+    /// That a source has no such file is worth telling where no copy was refused.
+    pub(super) fn or_absent(self) -> Self {
+        let Self::Unreachable { file, last: _ } = self else { return self };
+        Self::Absent { file }
+    }
+
     /// A source that does not answer is worth telling only where no other one said anything.
     pub(super) fn or_unreachable(self, why: String) -> Self {
         let Self::Unreachable { file, last: _ } = self else { return self };
         Self::Unreachable { file, last: why }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An operator reads these words in the verdict: an outage must not read as a repository without the file.
+    #[test]
+    fn outage_and_absence_are_told_apart() {
+        let file = FileName::metadata(Some(7), "snapshot").unwrap();
+        let silent = || RefreshError::Unreachable { file: file.clone(), last: "none".into() };
+        let said = silent().or_unreachable("refused".into()).to_string();
+        assert_eq!(said, "no source answers for 7.snapshot.json: refused");
+        let said = silent().or_absent().or_unreachable("refused".into()).to_string();
+        assert_eq!(said, "no source has 7.snapshot.json");
     }
 }

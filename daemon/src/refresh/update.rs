@@ -247,7 +247,8 @@ impl<'k> Update<'k> {
         let limit = ByteLimit::new(meta.length.unwrap_or(most).min(most));
         let keeper = self.keeper;
         let mut asked = keeper.mirrors.first(&file, limit);
-        let mut error = RefreshError::Absent { file: file.clone() };
+        let mut error =
+            RefreshError::Unreachable { file: file.clone(), last: "none in time".into() };
         while let Some(answer) = asked.next().await {
             match answer.result {
                 Ok(Fetched::Found(bytes)) => match gate(session, bytes) {
@@ -257,7 +258,7 @@ impl<'k> Update<'k> {
                         session = old;
                     }
                 },
-                Ok(Fetched::Absent) => {}
+                Ok(Fetched::Absent) => error = error.or_absent(),
                 Err(failure) => error = error.or_unreachable(in_one_line(&failure)),
             }
         }
@@ -270,8 +271,11 @@ impl<'k> Update<'k> {
         file: &FileName,
         why: Refusal,
     ) -> RefreshError {
-        self.owed += 1;
-        self.keeper.mirrors.refused(source, &in_one_line(&why));
+        // That all roles together are too large is not the fault of who gave one.
+        if !matches!(why, Refusal::RolesTooBig { .. }) {
+            self.owed += 1;
+            self.keeper.mirrors.refused(source, &in_one_line(&why));
+        }
         RefreshError::Refused { file: file.clone(), why }
     }
 }

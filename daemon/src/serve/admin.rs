@@ -1,5 +1,6 @@
 //! `tufd.v1.Admin`, on the admin socket only.
 
+use tokio::task::JoinSet;
 use tonic::{Request, Response, Status};
 use tufd_proto::v1;
 use tufd_proto::v1::admin_server::Admin;
@@ -19,10 +20,17 @@ impl Admin for AdminService {
         request: Request<v1::RefreshRequest>,
     ) -> Result<Response<v1::RefreshResponse>, Status> {
         let named = self.0.named(&request.get_ref().trust)?;
-        let mut results = Vec::new();
+        // All at once: a slow source of one trust holds no other one up.
+        let mut under_way = JoinSet::new();
         for (name, refresher) in named {
-            results.push(self.refresh_one(name, refresher).await?);
+            let (service, name, refresher) = (self.clone(), name.clone(), refresher.clone());
+            under_way.spawn(async move { service.refresh_one(&name, &refresher).await });
         }
+        let mut results = Vec::new();
+        while let Some(ended) = under_way.join_next().await {
+            results.push(ended.map_err(|error| Status::internal(error.to_string()))??);
+        }
+        results.sort_by(|a, b| a.trust.cmp(&b.trust));
         Ok(Response::new(v1::RefreshResponse { results }))
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) period: &'static str,
     pub(crate) epoch: u64,
     pub(crate) sources: Vec<String>,
+    /// Further trusts.
+    pub(crate) more: String,
     state: PathBuf,
 }
 
@@ -74,7 +76,7 @@ impl Node {
         let agent = FakeWorkloadApi::start(dir.path().join("agent.sock")).unwrap();
         agent.set(DOMAIN, org.anchor().to_der());
         let (sources, state) = (vec![site.url()], dir.path().join("state"));
-        let settings = Settings { period: "5m", epoch: 1, sources, state };
+        let settings = Settings { period: "5m", epoch: 1, sources, more: String::new(), state };
         let node = Self { dir, clock, org, site, agent, settings, running: None };
         std::fs::write(node.config_file(), node.config_text()).unwrap();
         node
@@ -244,7 +246,7 @@ impl Node {
     }
 
     pub(crate) fn config_text(&self) -> String {
-        let Settings { period, epoch, sources, state } = &self.settings;
+        let Settings { period, epoch, sources, more, state } = &self.settings;
         let state = state.display();
         let uid = rustix::process::geteuid().as_raw();
         let dir = self.dir.path().display();
@@ -269,6 +271,7 @@ trust_domain = "{DOMAIN}"
 threshold = 2
 epoch = {epoch}
 metadata = {sources:?}
+{more}
 [[policy]]
 images = "registry.acme.example/**"
 trust = ["acme"]

@@ -1,8 +1,9 @@
+use prost::Message as _;
 use serde_json::{Value, json};
 use tonic::{Code, Status};
-use tufd_proto::v1::TrustState;
+use tufd_proto::v1::{Role, TrustState};
 
-use crate::fake::{Node, Says, refreshed, state, trusting};
+use crate::fake::{Node, Says, refreshed, role, state, trusting};
 
 #[test]
 fn healthcheck_needs_one_trust_that_can_allow() {
@@ -60,6 +61,19 @@ fn trust_shows_keys_roles_sources_and_warnings() {
     assert_eq!(trust["roles"][0]["expires"], "2026-01-07T03:00:00Z");
     assert_eq!(trust["last_error"], "");
     assert_eq!(trust["warnings"][0]["code"], "ANCHOR_BEHIND");
+}
+
+#[test]
+fn answer_of_many_roles_is_read() {
+    let mut many = state("");
+    let keys = vec!["a".repeat(64); 16];
+    many.trusts[0].roles = vec![Role { keys, ..role("payments", "targets") }; 6_000];
+    assert!(many.encoded_len() > 4 << 20);
+    let node = trusting(many);
+    for command in ["status", "trust", "healthcheck"] {
+        let said = node.run(&[command]);
+        assert_eq!(said.exit, Some(0), "{command}: {}", said.stderr);
+    }
 }
 
 #[test]

@@ -142,13 +142,8 @@ impl AnchorState {
     /// Notes that a withdrawal has come into force: from then on setting the clock back does not undo it, nor does the
     /// agent's answering again without the domain.
     pub fn settle(&mut self, limits: &AnchorLimits, now: Time) -> Heard {
-        match self.standing(limits, now) {
-            Standing::Withdrawn(since) if self.in_force.is_none() => {
-                self.in_force = Some(since);
-                Heard::Clock
-            }
-            _ => Heard::Same,
-        }
+        let Standing::Withdrawn(since) = self.standing(limits, now) else { return Heard::Same };
+        start(&mut self.in_force, since)
     }
 
     fn take_in(
