@@ -10,6 +10,7 @@ use tufd::config::{
     Availability, Config, ConfigError, KeyidRule, LogFormat, LogLevel, Names, Patience, PolicyMode,
     System,
 };
+use tufd_tuf::metadata::Version;
 
 const REFERENCE: &str = include_str!("../../deploy/tufd.toml");
 
@@ -87,7 +88,10 @@ fn defaults_are_those_of_the_contract() {
         (trust.name.as_str(), trust.trust_domain.as_str()),
         ("acme", "tuf-root.acme.example")
     );
-    assert_eq!((trust.epoch.get(), trust.min_root_version.get(), trust.threshold.get()), (1, 1, 2));
+    assert_eq!(
+        (trust.epoch.get(), trust.min_root_version, trust.threshold.get()),
+        (1, Version::FIRST, 2)
+    );
     assert_eq!(trust.metadata[0].to_string(), "https://tuf.acme.example/metadata/");
     assert_eq!((&trust.anchor_pins, trust.keyid), (&None, KeyidRule::Warn));
     assert!(trust.succinct_terminating);

@@ -6,6 +6,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use serde::{Deserialize, Deserializer};
 use spiffe::TrustDomain;
 use tufd_tuf::key::Fingerprint;
+use tufd_tuf::metadata::Version;
 
 use super::error::Wrong;
 use super::values::choose;
@@ -25,7 +26,7 @@ pub struct TrustConfig {
     /// Raised to leave a chain.
     pub epoch: NonZeroU64,
     /// Where the walk to the first root starts.
-    pub min_root_version: NonZeroU64,
+    pub min_root_version: Version,
     /// The only keys that may be in the anchor, if given; never an empty set.
     pub anchor_pins: Option<BTreeSet<Fingerprint>>,
     /// What is done about a keyid that is not its key's hash.
@@ -71,9 +72,6 @@ impl RawTrust {
     /// `at` is the entry's own key, such as `trust[0]`.
     pub(super) fn check(self, at: &str) -> Result<TrustConfig, Wrong> {
         let key = |name: &str| format!("{at}.{name}");
-        let at_least_one = |name, value| {
-            NonZeroU64::new(value).ok_or_else(|| Wrong::new(key(name), "is 0, must be 1 or more"))
-        };
         let rule = if self.allow_http { HttpRule::Anywhere } else { HttpRule::LoopbackOnly };
         let threshold = threshold(&key("threshold"), self.threshold)?;
         Ok(TrustConfig {
@@ -81,8 +79,8 @@ impl RawTrust {
             trust_domain: trust_domain(&key("trust_domain"), self.trust_domain)?,
             threshold,
             metadata: metadata(&key("metadata"), self.metadata, rule)?,
-            epoch: at_least_one("epoch", self.epoch)?,
-            min_root_version: at_least_one("min_root_version", self.min_root_version)?,
+            epoch: epoch(&key("epoch"), self.epoch)?,
+            min_root_version: version(&key("min_root_version"), self.min_root_version)?,
             anchor_pins: pins(&key("anchor_pins"), self.anchor_pins, threshold)?,
             keyid: self.keyid,
             succinct_terminating: self.succinct_terminating,
@@ -141,6 +139,16 @@ fn threshold(key: &str, given: Option<u64>) -> Result<NonZeroU32, Wrong> {
             format!("is {threshold}, must be from 1 to {MAX_THRESHOLD}; 2 or more are advised"),
         )
     })
+}
+
+fn epoch(key: &str, given: u64) -> Result<NonZeroU64, Wrong> {
+    NonZeroU64::new(given).ok_or_else(|| Wrong::new(key, "is 0, must be 1 or more"))
+}
+
+/// No root has a higher one: taken for another number, it would let old roots in.
+fn version(key: &str, given: u64) -> Result<Version, Wrong> {
+    let wrong = |_| Wrong::new(key, format!("is {given}, must be from 1 to 2^53"));
+    Version::try_from(given).map_err(wrong)
 }
 
 fn metadata(

@@ -2,7 +2,7 @@
 
 use tufd_tuf::anchor::Anchor;
 use tufd_tuf::floors::RootFloor;
-use tufd_tuf::metadata::{Role as _, Root, Version};
+use tufd_tuf::metadata::{Role as _, Root};
 use tufd_tuf::refusal::Refusal;
 use tufd_tuf::root::TrustedRoot;
 use tufd_tuf::verified::Raw;
@@ -34,8 +34,7 @@ impl Update<'_> {
     }
 
     async fn enter(&mut self) -> Result<TrustedRoot, RefreshError> {
-        let first =
-            Version::try_from(self.trust().min_root_version.get()).unwrap_or(Version::FIRST);
+        let first = self.trust().min_root_version;
         let from =
             self.todays_anchor()?.least_root_version().map_or(first, |least| least.max(first));
         let (mut version, mut last) = (from, "the repository has no such root".to_owned());
