@@ -15,6 +15,11 @@ use tufd_tuf::view::TrustView;
 use super::{Shared, wire};
 use crate::refresh::Refresher;
 
+/// More delegated roles are not listed: one delegate can make thousands, and the answer is one message.
+const ROLES_LISTED_MAX: usize = 256;
+/// More keys of a role are not listed.
+const KEYS_LISTED_MAX: usize = 16;
+
 /// Shows what the node trusts.
 #[derive(Debug, Clone)]
 pub struct TrustService(pub Shared);
@@ -53,6 +58,7 @@ impl TrustService {
             Err(closed) => (closed.reason.code().to_owned(), closed.text),
         };
         let config = self.0.trusts.get(name);
+        let listed = view.chain.as_deref().map(Listed::of).unwrap_or_default();
         let status = refresher.status();
         v1::TrustEntry {
             name: name.to_owned(),
@@ -62,12 +68,12 @@ impl TrustService {
             text,
             anchor: Some(anchor(view, now)),
             root: root(view),
-            roles: view.chain.as_deref().map(roles).unwrap_or_default(),
+            warnings: warnings(view, now, &listed),
+            roles: listed.roles,
             sources: sources(refresher),
             last_refresh: status.last_success.map(wire::time),
             last_error: status.error.unwrap_or_default(),
             next_refresh: status.next.map(wire::time),
-            warnings: warnings(view, now),
         }
     }
 }
@@ -127,20 +133,38 @@ fn root(view: &TrustView) -> Option<v1::Root> {
     })
 }
 
-/// In the order of the search: each role after the one that delegates to it.
-fn roles(chain: &Chain) -> Vec<v1::Role> {
-    let (timestamp, snapshot, targets) = (chain.timestamp(), chain.snapshot(), chain.targets());
-    let root = chain.root();
-    let mut roles = vec![
-        role(timestamp, timestamp.version(), timestamp.expires(), root.timestamp(), ""),
-        role(snapshot, snapshot.version(), snapshot.expires(), root.snapshot(), ""),
-        role(targets, targets.version(), targets.expires(), root.targets(), ""),
-    ];
-    roles.extend(delegated(chain));
-    roles
+/// The roles of a chain as far as they are listed.
+#[derive(Default)]
+struct Listed {
+    roles: Vec<v1::Role>,
+    /// Whether there are more roles, or more keys of one.
+    cut: bool,
 }
 
-/// Without recursion: whoever holds one delegated key can delegate a thousand times in depth.
+impl Listed {
+    /// In the order of the search: each role after the one that delegates to it.
+    fn of(chain: &Chain) -> Self {
+        let (timestamp, snapshot, targets) = (chain.timestamp(), chain.snapshot(), chain.targets());
+        let root = chain.root();
+        let mut roles = vec![
+            role(timestamp, timestamp.version(), timestamp.expires(), root.timestamp(), ""),
+            role(snapshot, snapshot.version(), snapshot.expires(), root.snapshot(), ""),
+            role(targets, targets.version(), targets.expires(), root.targets(), ""),
+        ];
+        let mut below = delegated(chain);
+        let mut cut = below.len() > ROLES_LISTED_MAX;
+        below.truncate(ROLES_LISTED_MAX);
+        roles.append(&mut below);
+        for role in &mut roles {
+            cut |= role.keys.len() > KEYS_LISTED_MAX;
+            role.keys.truncate(KEYS_LISTED_MAX);
+        }
+        Self { roles, cut }
+    }
+}
+
+/// One more than are listed, at most. Without recursion: whoever holds one delegated key can delegate a thousand times
+/// in depth.
 fn delegated(chain: &Chain) -> Vec<v1::Role> {
     let below = |from: &Verified<Targets>| {
         let edge = |delegation: &Delegation| {
@@ -150,7 +174,7 @@ fn delegated(chain: &Chain) -> Vec<v1::Role> {
         from.delegations().iter().rev().map(edge).collect::<Vec<_>>()
     };
     let (mut stack, mut seen, mut roles) = (below(chain.targets()), BTreeSet::new(), Vec::new());
-    while let Some((edge, keys)) = stack.pop() {
+    while let Some((edge, keys)) = stack.pop().filter(|_| roles.len() <= ROLES_LISTED_MAX) {
         let Some(targets) = chain.role(&edge) else { continue };
         let delegator = edge.delegator.clone();
         if seen.insert(edge) {
@@ -188,7 +212,7 @@ fn sources(refresher: &Refresher) -> Vec<v1::Source> {
     sources.collect()
 }
 
-fn warnings(view: &TrustView, now: Time) -> Vec<v1::Warning> {
+fn warnings(view: &TrustView, now: Time, listed: &Listed) -> Vec<v1::Warning> {
     let mut warnings = Vec::new();
     let mut warn =
         |code: &str, text: String| warnings.push(v1::Warning { code: code.to_owned(), text });
@@ -221,6 +245,14 @@ fn warnings(view: &TrustView, now: Time) -> Vec<v1::Warning> {
     }
     if view.anchor.bundle().is_some_and(|bundle| bundle.skipped() > 0) {
         warn("KEYS_SKIPPED", "the bundle holds certificates without a key that can be used".into());
+    }
+    if listed.cut {
+        warn(
+            "ROLES_CUT",
+            format!(
+                "at most {ROLES_LISTED_MAX} delegated roles and {KEYS_LISTED_MAX} keys of each role are listed"
+            ),
+        );
     }
     warnings
 }

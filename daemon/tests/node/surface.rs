@@ -1,5 +1,6 @@
 //! What the sockets offer, and to whom.
 
+use testkit::Team;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -8,8 +9,10 @@ use tufd_proto::v1;
 use tufd_proto::v1::admin_client::AdminClient;
 use tufd_proto::v1::trust_client::TrustClient;
 use tufd_proto::v1::verifier_client::VerifierClient;
+use tufpub::{AnchorBundle, Signer as _, Threshold};
 
-use crate::node::{API, DOMAIN, Node, digest_of};
+use crate::node::{API, DOMAIN, Node, digest_of, new_key};
+use crate::site::{Manner, Site};
 
 #[tokio::test(start_paused = true)]
 async fn cold_start_reaches_allow_and_shows_why() {
@@ -28,6 +31,69 @@ async fn cold_start_reaches_allow_and_shows_why() {
     assert!(entry.last_refresh.is_some() && entry.next_refresh.is_some());
     assert_eq!((entry.last_error.as_str(), entry.sources.len()), ("", 1));
     assert!(entry.warnings.is_empty(), "{:?}", entry.warnings);
+}
+
+/// A delegate that makes the answer too long for a client blinds the operator.
+#[tokio::test(start_paused = true)]
+async fn roles_and_keys_beyond_the_list_are_cut_and_said_so() {
+    let mut node = Node::new().await;
+    let keys: Vec<_> = (0..17).map(|_| new_key()).collect();
+    let one = Threshold::try_from(1).unwrap();
+    for number in 0..256 {
+        let team = Team::new(&format!("team-{number}"), &["registry.acme.example/other/*"]);
+        node.org.add_team(team.held_by(&keys, one));
+    }
+    node.publish();
+    node.start().await;
+    let entry = node.trust_becomes("").await;
+    // Beside the three of the top level; of the 258 delegated ones, the first two have one key each.
+    assert_eq!(entry.roles.len(), 3 + 256);
+    assert_eq!(entry.roles.iter().map(|role| role.keys.len()).max(), Some(16));
+    let warnings: Vec<_> = entry.warnings.iter().map(|it| it.code.as_str()).collect();
+    assert_eq!(warnings, ["ROLES_CUT"]);
+}
+
+/// One source that hangs must not keep the others from what the operator asked for.
+#[tokio::test(start_paused = true)]
+async fn refresh_of_all_waits_for_no_slow_source_of_another() {
+    let mut node = Node::new().await;
+    let other = Site::start(node.org.publish()).await;
+    let domain = "tuf-root.other.example";
+    let keys: Vec<_> = node.org.root_keys().iter().map(|key| key.public_key().clone()).collect();
+    let bundle = AnchorBundle::new(&domain.parse().unwrap(), &keys, None).unwrap();
+    node.agent.set(domain, bundle.to_der());
+    let url = other.url();
+    node.settings.more = format!(
+        "[[trust]]\nname = \"other\"\ntrust_domain = {domain:?}\nthreshold = 2\nmetadata = [{url:?}]"
+    );
+    node.start().await;
+    node.trust_becomes("").await;
+    let begun = trust(&node, "other", |entry| entry.reason.is_empty()).await;
+
+    node.site.behave(Manner::Hang);
+    node.org.renew("payments");
+    other.serve(node.org.publish());
+    let mut admin = AdminClient::new(node.admin());
+    let refresh = tokio::spawn(async move { admin.refresh(v1::RefreshRequest::default()).await });
+    trust(&node, "other", |entry| entry.roles != begun.roles).await;
+    assert_eq!(node.trust().await.last_error, "", "the hung one has not ended");
+    let results = refresh.await.unwrap().unwrap().into_inner().results;
+    let ended: Vec<_> = results.iter().map(|it| (it.trust.as_str(), it.error.is_empty())).collect();
+    assert_eq!(ended, [("acme", false), ("other", true)]);
+}
+
+/// Waits until it is so.
+async fn trust(node: &Node, name: &str, is_so: impl Fn(&v1::TrustEntry) -> bool) -> v1::TrustEntry {
+    for _ in 0..10_000 {
+        let request = v1::GetTrustRequest { trust: name.to_owned() };
+        let state = TrustClient::new(node.channel()).get_trust(request).await.unwrap();
+        let entry = state.into_inner().trusts.remove(0);
+        if is_so(&entry) {
+            return entry;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("{name} never became so");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,3 @@
-use prost::Message as _;
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 use tufd_proto::v1::{Role, TrustState};
@@ -63,12 +62,12 @@ fn trust_shows_keys_roles_sources_and_warnings() {
     assert_eq!(trust["warnings"][0]["code"], "ANCHOR_BEHIND");
 }
 
+/// Above the 4 MiB that a client of tonic takes by itself.
 #[test]
 fn answer_of_many_roles_is_read() {
     let mut many = state("");
     let keys = vec!["a".repeat(64); 16];
     many.trusts[0].roles = vec![Role { keys, ..role("payments", "targets") }; 6_000];
-    assert!(many.encoded_len() > 4 << 20);
     let node = trusting(many);
     for command in ["status", "trust", "healthcheck"] {
         let said = node.run(&[command]);
