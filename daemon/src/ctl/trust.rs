@@ -9,7 +9,7 @@ use super::program::Answer;
 use super::text::clean;
 use super::{json, show};
 
-/// A hundred trusts of as many roles as the daemon lists.
+/// Room for dozens of trusts with as many roles as the daemon lists.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// `tufctl status`: every `[[trust]]` in a line.
