@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tufd::config::{
-    Availability, Config, ConfigError, KeyidRule, LogFormat, LogLevel, Names, Patience, PolicyMode,
-    System,
+    Availability, Config, ConfigError, LogFormat, LogLevel, Names, Patience, PolicyMode, System,
 };
 use tufd_tuf::metadata::Version;
 
@@ -93,8 +92,7 @@ fn defaults_are_those_of_the_contract() {
         (1, Version::FIRST, 2)
     );
     assert_eq!(trust.metadata[0].to_string(), "https://tuf.acme.example/metadata/");
-    assert_eq!((&trust.anchor_pins, trust.keyid), (&None, KeyidRule::Warn));
-    assert!(trust.succinct_terminating);
+    assert_eq!(trust.anchor_pins, None);
 }
 
 /// The reference with every default written out.
@@ -260,6 +258,13 @@ fn wrong_value_is_refused_by_its_key() {
         ),
         ("trust", "allow_http = \"yes\"", "trust[0].allow_http", "boolean"),
         ("trust", "keyid = \"strict\"", "trust[0].keyid", "not available yet"),
+        ("trust", "keyid = \"off\"", "trust[0].keyid", "not available yet"),
+        (
+            "trust",
+            "succinct_terminating = false",
+            "trust[0].succinct_terminating",
+            "not available yet",
+        ),
         ("trust", "keyid = \"loose\"", "trust[0].keyid", "\"warn\""),
         ("trust", "succinct_terminating = 1", "trust[0].succinct_terminating", "boolean"),
         ("policy", "images = \"\"", "policy[0].images", "`**`"),

@@ -35,7 +35,7 @@ pub enum Coverage {
 }
 
 impl TrustedRoot {
-    /// Enters a chain at a root that satisfies its own root role and is covered by the anchor (design 2).
+    /// Enters a chain at a root that satisfies its own root role and is covered by the anchor.
     ///
     /// # Errors
     /// [`Refusal`]; the walk may go on with the next version.

@@ -20,6 +20,6 @@ pub use policy::{PolicyConfig, PolicyMode};
 pub use sections::{Availability, Log, LogFormat, LogLevel, Verdicts};
 pub use sockets::{Admin, Serve};
 pub use system::{Names, System};
-pub use trust::{KeyidRule, TrustConfig};
+pub use trust::TrustConfig;
 pub use values::Patience;
 pub use workload_api::WorkloadApi;

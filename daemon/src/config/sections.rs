@@ -9,7 +9,7 @@ use super::bounds::{DAY, HOUR, MINUTE, bounded};
 use super::error::Wrong;
 use super::values::{DirectoryPath, HumanDuration, NotYet, choose};
 
-/// `[verdicts]`: what happens when freshness cannot be had (design 7).
+/// `[verdicts]`: what happens when freshness cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdicts {
     /// Which way is preferred.

@@ -29,23 +29,10 @@ pub struct TrustConfig {
     pub min_root_version: Version,
     /// The only keys that may be in the anchor, if given; never an empty set.
     pub anchor_pins: Option<BTreeSet<Fingerprint>>,
-    /// What is done about a keyid that is not its key's hash.
-    pub keyid: KeyidRule,
-    /// Whether hashed bins end a search (TAP 15).
-    pub succinct_terminating: bool,
-}
-
-/// `[[trust]] keyid`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyidRule {
-    /// It is used and logged.
-    Warn,
-    /// It is used.
-    Off,
 }
 
 const MAX_NAME_CHARS: usize = 63;
-/// An anchor has at most so many keys (design 2).
+/// An anchor has at most so many keys.
 const MAX_THRESHOLD: u64 = 64;
 
 #[derive(Deserialize)]
@@ -62,8 +49,10 @@ pub(super) struct RawTrust {
     anchor_pins: Option<Vec<String>>,
     #[serde(default)]
     allow_http: bool,
-    #[serde(default = "warn", deserialize_with = "keyid")]
-    keyid: KeyidRule,
+    /// Only the default is available yet: ids are taken as declared.
+    #[serde(default, rename = "keyid", deserialize_with = "keyid")]
+    _keyid: (),
+    /// Only the default is available yet: succinct bins are refused.
     #[serde(default = "yes")]
     succinct_terminating: bool,
 }
@@ -73,6 +62,9 @@ impl RawTrust {
     pub(super) fn check(self, at: &str) -> Result<TrustConfig, Wrong> {
         let key = |name: &str| format!("{at}.{name}");
         let rule = if self.allow_http { HttpRule::Anywhere } else { HttpRule::LoopbackOnly };
+        if !self.succinct_terminating {
+            return Err(Wrong::new(key("succinct_terminating"), "false is not available yet"));
+        }
         let threshold = threshold(&key("threshold"), self.threshold)?;
         Ok(TrustConfig {
             name: name(&key("name"), self.name)?,
@@ -82,8 +74,6 @@ impl RawTrust {
             epoch: epoch(&key("epoch"), self.epoch)?,
             min_root_version: version(&key("min_root_version"), self.min_root_version)?,
             anchor_pins: pins(&key("anchor_pins"), self.anchor_pins, threshold)?,
-            keyid: self.keyid,
-            succinct_terminating: self.succinct_terminating,
         })
     }
 }
@@ -96,12 +86,8 @@ fn yes() -> bool {
     true
 }
 
-fn warn() -> KeyidRule {
-    KeyidRule::Warn
-}
-
-fn keyid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<KeyidRule, D::Error> {
-    choose(deserializer, &[("warn", KeyidRule::Warn), ("off", KeyidRule::Off)], &["strict"])
+fn keyid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    choose(deserializer, &[("warn", ())], &["off", "strict"])
 }
 
 /// It is shown, logged and compared: nothing in it needs escaping.

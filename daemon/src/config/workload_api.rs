@@ -11,7 +11,7 @@ use super::error::Wrong;
 use super::system::System;
 use super::values::{Account, Patience, SocketPath};
 
-/// `[workload_api]`: where the anchor comes from, and how long its absence is put up with (design 2).
+/// `[workload_api]`: where the anchor comes from, and how long its absence is put up with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkloadApi {
     /// The agent's socket.

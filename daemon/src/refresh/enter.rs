@@ -1,4 +1,4 @@
-//! The first root: a walk along versions until one is covered by today's anchor (design 2).
+//! The first root: a walk along versions until one is covered by today's anchor.
 
 use tufd_tuf::anchor::Anchor;
 use tufd_tuf::floors::RootFloor;

@@ -66,7 +66,7 @@ impl Cache {
         Ok(())
     }
 
-    /// sled's flush reaches the kernel only, so the log is synced on a handle of our own (threats D1). A new one each
+    /// sled's flush reaches the kernel only, so the log is synced on a handle of our own. A new one each
     /// time: after an error a handle's next sync would report success.
     fn make_durable(&self) -> Result<(), CacheError> {
         contain("flush", || self.db.flush())?;

@@ -18,7 +18,7 @@ pub struct StateDir {
 /// Why the state directory cannot be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// A newer tufd wrote it (threats K7).
+    /// A newer tufd wrote it.
     #[error("{} has layout {found}, this tufd knows {SCHEMA}", path.display())]
     Newer {
         /// The schema file.

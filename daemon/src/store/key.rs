@@ -17,7 +17,7 @@ pub struct Scope {
 pub enum CacheFile {
     /// The newest trusted root.
     Root,
-    /// The root before it, whose keys may be the ones that cover it (design 2).
+    /// The root before it, whose keys may be the ones that cover it.
     Predecessor,
     /// The timestamp.
     Timestamp,

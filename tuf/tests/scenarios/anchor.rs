@@ -1,4 +1,4 @@
-//! Entering a chain, and being covered by today's anchor (design 2).
+//! Entering a chain, and being covered by today's anchor.
 
 use testkit::{Clock, Files, Org};
 use tufd_tuf::anchor::{Anchor, AnchorRules, Bundle};

@@ -1,4 +1,4 @@
-//! What the Workload API said, and since when (design 2), on a clock that stands still.
+//! What the Workload API said, and since when, on a clock that stands still.
 
 use jiff::{SignedDuration, Timestamp};
 use testkit::{Clock, Org};

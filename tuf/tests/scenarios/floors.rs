@@ -1,4 +1,4 @@
-//! Floors across rotations and restarts (TUF 5.3.11, design 4).
+//! Floors across rotations and restarts (TUF 5.3.11).
 
 use serde_json::json;
 use testkit::{Files, damage};

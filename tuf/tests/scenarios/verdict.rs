@@ -1,4 +1,4 @@
-//! The answer to a request (design 6 and 7, column `strict`).
+//! The answer to a request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
