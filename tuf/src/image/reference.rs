@@ -80,8 +80,8 @@ impl Reference {
         self.digest
     }
 
-    /// The TUF target that must vouch for the digest: the tag's own where there is a tag, else the digest's
-    ///. Any tag of the repository would void every right that is scoped by tag.
+    /// The TUF target that must vouch for the digest: the tag's own where there is a tag, else the digest's.
+    /// Any tag of the repository would void every right that is scoped by tag.
     #[must_use]
     pub fn target_path(&self, digest: ImageDigest) -> String {
         match &self.tag {

@@ -1,4 +1,4 @@
-//! When a trust may answer at all: the table of design 7, column `strict`.
+//! When a trust may answer at all: availability `strict`.
 
 use jiff::SignedDuration;
 use testkit::{Files, damage};
