@@ -104,11 +104,15 @@ fn run(config: Config) -> ExitCode {
     }
 }
 
-/// A state directory of a newer layout stays one: trying again does not help.
+/// A state directory of a newer layout, or with fields that only a newer tufd knows, stays one: trying again does not
+/// help.
 fn is_for_a_newer_tufd(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         matches!(cause.downcast_ref(), Some(StateError::Newer { .. }))
-            || matches!(cause.downcast_ref(), Some(SlotError::Newer { .. }))
+            || matches!(
+                cause.downcast_ref(),
+                Some(SlotError::Newer { .. } | SlotError::Content { .. })
+            )
     })
 }
 
