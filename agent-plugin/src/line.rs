@@ -27,6 +27,7 @@ fn cut(line: &mut String, mut at: usize) {
 }
 
 /// Controls, line and paragraph separators, and what turns the direction of writing.
+// Twin of the one in `daemon/src/ctl/text.rs`: the plugin imports nothing of the daemon.
 fn harmless(each: char) -> char {
     match each {
         '\n' | '\t' => ' ',

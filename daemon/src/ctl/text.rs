@@ -58,6 +58,7 @@ impl fmt::Display for Relative {
     }
 }
 
+// Twin of the one in `agent-plugin/src/line.rs`: the plugin imports nothing of the daemon.
 fn harmless(each: char) -> char {
     match each {
         '\n' | '\t' => ' ',
