@@ -41,7 +41,7 @@ impl TrustedRoot {
     /// [`Refusal`]; the walk may go on with the next version.
     pub fn enter(raw: Raw<Root>, version: Version, anchor: &Anchor) -> Result<Self, Refusal> {
         let root = raw.verify_by_itself()?;
-        expect_version(&root, version)?;
+        root.expect_version(version)?;
         let entered = Self::new(root, BTreeSet::new(), None);
         match entered.coverage(anchor) {
             Coverage::Covered(_) => Ok(entered),
@@ -60,7 +60,7 @@ impl TrustedRoot {
     /// [`Refusal`]; the trusted root stays.
     pub fn succeed(&self, raw: Raw<Root>) -> Result<Self, Refusal> {
         let (root, signers) = raw.verify_after(self.root.root())?;
-        expect_version(&root, self.version().next())?;
+        root.expect_version(self.version().next())?;
         Ok(Self::new(root, signers, Some(self.root.clone())))
     }
 
@@ -170,11 +170,4 @@ impl Coverage {
     pub fn is_covered(&self) -> bool {
         matches!(self, Self::Covered(_))
     }
-}
-
-fn expect_version(root: &Verified<Root>, expected: Version) -> Result<(), Refusal> {
-    if root.version() == expected {
-        return Ok(());
-    }
-    Err(Refusal::VersionMismatch { role: root.name().clone(), found: root.version(), expected })
 }

@@ -102,10 +102,8 @@ enum Expiry {
 impl Expiry {
     fn check<R: Role>(self, file: &Verified<R>) -> Result<(), Refusal> {
         match self {
-            Self::At(now) if file.expires() <= now => {
-                Err(Refusal::Expired { role: file.name().clone(), expires: file.expires() })
-            }
-            Self::At(_) | Self::WhenAnswering => Ok(()),
+            Self::At(now) => file.expect_unexpired(now),
+            Self::WhenAnswering => Ok(()),
         }
     }
 }
@@ -259,8 +257,8 @@ impl Session<AwaitSnapshot> {
 
     fn check_snapshot(&self, bytes: Arc<[u8]>) -> Result<Verified<Snapshot>, Refusal> {
         let meta = self.wanted();
-        let snapshot = Raw::new(bytes)?.matching(meta)?.verify(self.root.snapshot())?;
-        expect_version(&snapshot, meta.version)?;
+        let snapshot = Raw::<Snapshot>::new(bytes)?.matching(meta)?.verify(self.root.snapshot())?;
+        snapshot.expect_version(meta.version)?;
         self.floors.allow_snapshot(&snapshot)?;
         self.expiry.check(&snapshot)?;
         Ok(snapshot)
@@ -463,13 +461,6 @@ fn verify_targets(
     keys: &RoleKeys,
 ) -> Result<Verified<Targets>, Refusal> {
     let targets = Raw::<Targets>::named(name, bytes)?.matching(meta)?.verify(keys)?;
-    expect_version(&targets, meta.version)?;
+    targets.expect_version(meta.version)?;
     Ok(targets)
-}
-
-fn expect_version<R: Role>(file: &Verified<R>, expected: Version) -> Result<(), Refusal> {
-    if file.version() == expected {
-        return Ok(());
-    }
-    Err(Refusal::VersionMismatch { role: file.name().clone(), found: file.version(), expected })
 }

@@ -70,10 +70,10 @@ impl Trust {
     /// # Errors
     /// [`Refusal::Expired`] of the first role in the order root, timestamp, snapshot, targets.
     pub fn fresh(&self, now: Time) -> Result<Fresh<'_>, Refusal> {
-        unexpired(&**self.root, self.root.name(), now)?;
-        unexpired(&*self.timestamp, self.timestamp.name(), now)?;
-        unexpired(&*self.snapshot, self.snapshot.name(), now)?;
-        unexpired(&*self.targets, self.targets.name(), now)?;
+        self.root.expect_unexpired(now)?;
+        self.timestamp.expect_unexpired(now)?;
+        self.snapshot.expect_unexpired(now)?;
+        self.targets.expect_unexpired(now)?;
         Ok(Fresh { trust: self, now })
     }
 
@@ -143,11 +143,4 @@ impl<'t> Fresh<'t> {
     pub fn now(&self) -> Time {
         self.now
     }
-}
-
-pub(crate) fn unexpired<R: Role>(role: &R, name: &RoleName, now: Time) -> Result<(), Refusal> {
-    if role.expires() > now {
-        return Ok(());
-    }
-    Err(Refusal::Expired { role: name.clone(), expires: role.expires() })
 }

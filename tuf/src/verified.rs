@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use jiff::Timestamp as Time;
 use serde::Deserialize;
 
 use crate::hash::Sha256;
 use crate::json::{Document, Node, from_node};
 use crate::key::Fingerprint;
-use crate::metadata::{FileMeta, KeyId, Role, RoleKeys, RoleName, Root, Signed, field, shape};
+use crate::metadata::{
+    FileMeta, KeyId, Role, RoleKeys, RoleName, Root, Signed, Version, field, shape,
+};
 use crate::refusal::Refusal;
 
 /// Bytes of a file that claims to be of role `R`: within its size limit, and nothing more is known.
@@ -150,6 +153,25 @@ impl<R> Verified<R> {
     #[must_use]
     pub fn signers(&self) -> &BTreeSet<Fingerprint> {
         &self.0.signers
+    }
+}
+
+impl<R: Role> Verified<R> {
+    /// TUF 5.3.5, 5.5.4, 5.6.4: the version that was asked for, and no other.
+    pub(crate) fn expect_version(&self, expected: Version) -> Result<(), Refusal> {
+        if self.version() == expected {
+            return Ok(());
+        }
+        let found = self.version();
+        Err(Refusal::VersionMismatch { role: self.name().clone(), found, expected })
+    }
+
+    /// TUF 5.3.10, 5.4.4, 5.5.6, 5.6.5: expired from the very second on.
+    pub(crate) fn expect_unexpired(&self, now: Time) -> Result<(), Refusal> {
+        if self.expires() > now {
+            return Ok(());
+        }
+        Err(Refusal::Expired { role: self.name().clone(), expires: self.expires() })
     }
 }
 
