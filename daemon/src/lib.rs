@@ -14,6 +14,7 @@ pub mod peer;
 pub mod refresh;
 mod run;
 pub mod serve;
+mod start;
 pub mod store;
 pub mod workload_api;
 
