@@ -1,5 +1,6 @@
 //! What tests and the quickstart stand on: an organisation whose repository can be made to
-//! misbehave, a manual clock, images that exist by their digests, and a fake Workload API.
+//! misbehave, a web server that does, a manual clock, images that exist by their digests, and a fake
+//! Workload API.
 //!
 //! ```
 //! use testkit::{Clock, FakeImage, Org, Team, damage};
@@ -28,6 +29,7 @@ pub mod damage;
 mod images;
 mod org;
 mod repository;
+pub mod site;
 mod team;
 pub mod workload_api;
 

@@ -11,5 +11,6 @@ mod node;
 mod probe;
 mod program;
 mod rotation;
-mod site;
 mod surface;
+
+use testkit::site;

@@ -2,6 +2,7 @@
 
 mod damage;
 mod org;
+mod site;
 
 use tufpub::{Image, PublicKey, Signed, Signer};
 
