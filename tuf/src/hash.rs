@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aws_lc_rs::digest::{SHA256, SHA512, digest};
+use aws_lc_rs::digest::{Context, SHA256, SHA512, digest};
 use serde::{Deserialize, Serialize};
 
 /// Why a text is no hash.
@@ -69,6 +69,22 @@ impl From<Sha256> for String {
     }
 }
 
+/// Hashes under way, each with what it must become.
+pub struct HashCheck(Vec<(Context, Vec<u8>)>);
+
+impl HashCheck {
+    /// Takes the next bytes.
+    pub fn take(&mut self, bytes: &[u8]) {
+        self.0.iter_mut().for_each(|(context, _)| context.update(bytes));
+    }
+
+    /// Whether all came out right.
+    #[must_use]
+    pub fn matches(self) -> bool {
+        self.0.into_iter().all(|(context, expected)| context.finish().as_ref() == expected)
+    }
+}
+
 /// The hashes a file lists for another (TUF 4.4, 4.5): those of a known kind, and whether there were any at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hashes {
@@ -107,8 +123,24 @@ impl Hashes {
     /// Whether every hash of a known kind is that of the bytes.
     #[must_use]
     pub fn match_bytes(&self, bytes: &[u8]) -> bool {
-        self.sha256.is_none_or(|hash| hash == Sha256::of(bytes))
-            && self.sha512.as_ref().is_none_or(|hash| hash == digest(&SHA512, bytes).as_ref())
+        let mut check = self.check();
+        check.take(bytes);
+        check.matches()
+    }
+
+    /// The same for bytes that come in pieces.
+    #[must_use]
+    pub fn check(&self) -> HashCheck {
+        let sha256 = self.sha256.map(|Sha256(hash)| (Context::new(&SHA256), hash.to_vec()));
+        let sha512 = self.sha512.clone().map(|hash| (Context::new(&SHA512), hash));
+        HashCheck(sha256.into_iter().chain(sha512).collect())
+    }
+
+    /// Those of a known kind as TUF writes them: kind and lower-case hexadecimal, SHA-256 first.
+    pub fn listed(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let sha256 = self.sha256.map(|hash| ("sha256", hash.to_string()));
+        let sha512 = self.sha512.as_ref().map(|hash| ("sha512", hex::encode(hash)));
+        sha256.into_iter().chain(sha512)
     }
 
     /// The SHA-256 among them.

@@ -1,6 +1,7 @@
 //! The rules of trust, without I/O: bytes and a time come in, verdicts and reasons go out.
 
 pub mod anchor;
+pub mod content;
 pub mod floors;
 pub mod hash;
 pub mod image;

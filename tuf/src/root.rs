@@ -11,7 +11,7 @@ use crate::metadata::{FileNames, Role, Root, Version};
 use crate::refusal::Refusal;
 use crate::verified::{Raw, Verified};
 
-/// A root that was entered under an anchor, or follows from one that was. It is known by its content: which signatures
+/// A root that was entered under an anchor (or shipped with a plain client), or follows from one that was. It is known by its content: which signatures
 /// a copy carries is a mirror's choice, so those of all copies add up.
 #[derive(Debug, Clone)]
 pub struct TrustedRoot {
@@ -52,6 +52,15 @@ impl TrustedRoot {
             }),
             Coverage::BelowLeast(least) => Err(Refusal::BelowLeastRoot { version, least }),
         }
+    }
+
+    /// Takes the root that came with a client (TUF 5.2): it satisfies its own root role, and nobody's anchor is asked.
+    /// For the plain client alone; `cargo xtask walls` keeps the daemon off it.
+    ///
+    /// # Errors
+    /// [`Refusal`]
+    pub fn shipped(raw: Raw<Root>) -> Result<Self, Refusal> {
+        Ok(Self::new(raw.verify_by_itself()?, BTreeSet::new(), None))
     }
 
     /// Goes on to the next root: exactly N+1, signed by N's and its own threshold (TUF 5.3.4, 5.3.5).

@@ -309,6 +309,14 @@ impl Session<AwaitTargets> {
 }
 
 impl Session<AwaitRoles> {
+    /// Goes on with roles that a verified chain lacks, for who loads them at first use.
+    #[must_use]
+    pub fn more(chain: &Trust, floors: Floors) -> Self {
+        let root = chain.root().clone();
+        Session { expiry: Expiry::WhenAnswering, floors, root, held: None, stage: () }
+            .with_roles(chain.clone())
+    }
+
     /// The next delegated role to load; nothing when all are there.
     #[must_use]
     pub fn wanted(&self) -> Option<&Wanted> {
