@@ -21,7 +21,7 @@ use crate::ledger::{Chain, Found, Ledger};
 use crate::refresh::{Keeper, Record, Refresher, replay};
 use crate::run::policies;
 use crate::serve::Shared;
-use crate::store::{Cache, MetadataStore, Scope, StateDir};
+use crate::store::{Allowed, Cache, MetadataStore, Scope, StateDir};
 
 /// Takes up every trust where it was left, and starts its refresher among `writers`.
 ///
@@ -66,6 +66,7 @@ pub(crate) fn start_trusts(
         board,
         refreshers: Arc::new(refreshers),
         trusts: Arc::new(known),
+        allowed: Arc::new(Allowed::default()),
         clock: clock.clone(),
     };
     Ok((shared, listeners, ledger))

@@ -19,6 +19,7 @@ use crate::board::Board;
 use crate::clock::Clock;
 use crate::config::TrustConfig;
 use crate::refresh::{LOOKUP_DEADLINE, Refresher};
+use crate::store::Allowed;
 
 /// A call is answered within this: the wait for a refresh, and some.
 pub const CALL_DEADLINE: Duration = LOOKUP_DEADLINE.saturating_add(Duration::from_secs(1));
@@ -34,6 +35,8 @@ pub struct Shared {
     pub refreshers: Arc<BTreeMap<String, Refresher>>,
     /// The configuration of each trust, by name.
     pub trusts: Arc<BTreeMap<String, TrustConfig>>,
+    /// What was allowed under an unexpired chain.
+    pub allowed: Arc<Allowed>,
     /// The time.
     pub clock: Clock,
 }

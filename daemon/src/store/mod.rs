@@ -11,6 +11,7 @@
 //! Who can write the directory is root's equal; there is no MAC. What is checked here finds damage.
 //! Every call blocks on the disk: from async code, use `spawn_blocking`.
 
+mod allowed;
 mod cache;
 mod chunks;
 mod directory;
@@ -21,6 +22,7 @@ mod lock;
 mod memory;
 mod slots;
 
+pub use allowed::{ALLOWED_MAX, Allowed, AllowedKey};
 pub use cache::Cache;
 pub use directory::{StateDir, StateError};
 pub use guard::{CacheError, Opened, quarantine};
