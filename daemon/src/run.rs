@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use jiff::SignedDuration;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -15,11 +16,12 @@ use tonic_health::ServingStatus;
 use tufd_proto::v1::admin_server::AdminServer;
 use tufd_proto::v1::trust_server::TrustServer;
 use tufd_proto::v1::verifier_server::VerifierServer;
-use tufd_tuf::image::{ImagePattern, Policy, PolicySet};
+use tufd_tuf::image::{Exemption, ImagePattern, Policy, PolicySet};
+use tufd_tuf::known_good::Availability;
 
 use crate::anchor::{self, Listener};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config, PolicyConfig, PolicyMode};
 use crate::ledger::Ledger;
 use crate::serve::accept::{AcceptPolicy, REQUEST_BYTES_MAX, incoming, server_limits};
 use crate::serve::socket::{self, SocketMode, SocketName};
@@ -43,13 +45,30 @@ const ADMIN_MODE: SocketMode = SocketMode(0o600);
 /// # Errors
 /// A pattern that is none, or two that tie, by the key.
 pub fn policies(config: &Config) -> Result<PolicySet> {
-    let compile = |(at, policy): (usize, &crate::config::PolicyConfig)| {
-        let images =
-            ImagePattern::new(&policy.images).with_context(|| format!("policy[{at}].images"))?;
-        Ok(Policy { images, trust: policy.trust.clone() })
-    };
-    let policies = config.policies.iter().enumerate().map(compile).collect::<Result<Vec<_>>>()?;
-    PolicySet::new(policies).context("policy: two patterns tie")
+    let (mut policies, mut exemptions) = (Vec::new(), Vec::new());
+    for (at, PolicyConfig { images, mode }) in config.policies.iter().enumerate() {
+        let images = ImagePattern::new(images).with_context(|| format!("policy[{at}].images"))?;
+        match mode.clone() {
+            PolicyMode::Rule(rule) => policies.push(Policy { images, rule }),
+            PolicyMode::Exempt { digests, until, reason } => {
+                let digests = digests.into_iter().collect();
+                exemptions.push(Exemption { images, digests, until, reason });
+            }
+        }
+    }
+    PolicySet::new(policies, exemptions).context("policy: two patterns tie")
+}
+
+/// What `[verdicts]` says, as the rules take it.
+#[must_use]
+pub(crate) fn availability(config: &Config) -> Availability {
+    match config.verdicts.availability {
+        config::Availability::Strict => Availability::Strict,
+        config::Availability::KnownGood => {
+            let grace = SignedDuration::try_from(config.verdicts.grace_max).unwrap_or_default();
+            Availability::KnownGood { grace }
+        }
+    }
 }
 
 /// Runs the daemon until `shutdown`. `ready` is called when both sockets answer.

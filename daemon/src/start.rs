@@ -19,7 +19,7 @@ use crate::config::{Config, Patience, TrustConfig};
 use crate::fetch::{Limits, Mirrors, Source};
 use crate::ledger::{Chain, Found, Ledger};
 use crate::refresh::{Keeper, Record, Refresher, replay};
-use crate::run::policies;
+use crate::run::{availability, policies};
 use crate::serve::Shared;
 use crate::store::{Allowed, Cache, MetadataStore, Scope, StateDir};
 
@@ -43,8 +43,13 @@ pub(crate) fn start_trusts(
     let trusts =
         restored.iter().map(|(name, (_, view))| (name.clone(), Arc::clone(view))).collect();
     let policies = Arc::new(policies(config)?);
-    let board =
-        Arc::new(Board::new(Generation { number: 1, trusts, policies, built: crate::built() }));
+    let board = Arc::new(Board::new(Generation {
+        number: 1,
+        trusts,
+        policies,
+        availability: availability(config),
+        built: crate::built(),
+    }));
     let (mut refreshers, mut listeners, mut known) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
     for trust in &config.trusts {
         let Some((record, first)) = restored.remove(&trust.name) else { continue };
@@ -108,6 +113,8 @@ fn restore(
         limits: anchor_limits(config),
         root,
         chain,
+        earlier: None,
+        time_floor: page.floors.time(),
         floors: if lost { FloorsKnown::Lost } else { FloorsKnown::Yes },
         repository: Repository::Unreachable,
         trouble: None,

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tufd::config::{
-    Availability, Config, ConfigError, LogFormat, LogLevel, Names, Patience, PolicyMode, System,
+    AuditTo, Availability, Config, ConfigError, LogFormat, LogLevel, Names, Patience, PolicyMode,
+    System,
 };
+use tufd_tuf::image::Rule;
 use tufd_tuf::metadata::Version;
 
 const REFERENCE: &str = include_str!("../../deploy/tufd.toml");
@@ -82,6 +84,9 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(config.verdicts.availability, Availability::Strict);
     assert_eq!(config.verdicts.grace_max, Duration::from_secs(24 * 60 * 60));
     assert_eq!((config.log.level, config.log.format), (LogLevel::Info, LogFormat::Text));
+    assert_eq!(config.log.audit, AuditTo::Stderr);
+    assert_eq!(config.metrics.listen, None);
+    assert_eq!(config.metrics.verifier_passed, Path::new("/run/tufd-verifier/passed"));
     let [trust] = config.trusts.as_slice() else { panic!("{config:?}") };
     assert_eq!(
         (trust.name.as_str(), trust.trust_domain.as_str()),
@@ -110,7 +115,10 @@ fn written_out() -> String {
 fn reference_says_the_defaults() {
     let reference = parse(REFERENCE).unwrap();
     assert_eq!(parse(&written_out()).unwrap(), reference);
-    assert_eq!(reference.policies[0].mode, PolicyMode::Enforce);
+    assert_eq!(
+        reference.policies[0].mode,
+        PolicyMode::Rule(Rule::Enforce { trust: "acme".to_owned() })
+    );
     assert_eq!(reference.warnings, Vec::<String>::new());
     let least = parse(LEAST).unwrap();
     assert_eq!(reference.trusts, least.trusts);
@@ -158,7 +166,7 @@ fn reference_has_every_key() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 5 + 4 + 2 + 1 + 1 + 2 + 1 + 2 + 10 + 5);
+    assert_eq!(seen, 5 + 4 + 2 + 1 + 1 + 2 + 2 + 3 + 10 + 5);
 }
 
 #[test]
@@ -216,9 +224,13 @@ fn wrong_value_is_refused_by_its_key() {
         ("verdicts", "availability = \"known-good\"", "verdicts.availability", "not available yet"),
         ("verdicts", "availability = \"loose\"", "verdicts.availability", "\"strict\""),
         ("verdicts", "grace_max = \"73h\"", "verdicts.grace_max", "to 72h"),
-        ("metrics", "listen = \"127.0.0.1:9090\"", "metrics.listen", "not available yet"),
+        ("metrics", "listen = \"localhost:9464\"", "metrics.listen", "socket address"),
+        ("metrics", "listen = 9464", "metrics.listen", "socket address"),
+        ("metrics", "verifier_passed = \"passed\"", "metrics.verifier_passed", "absolute"),
         ("log", "level = \"loud\"", "log.level", "\"info\""),
         ("log", "format = \"xml\"", "log.format", "\"json\""),
+        ("log", "audit = \"audit.log\"", "log.audit", "absolute"),
+        ("log", "audit = \"stdout\"", "log.audit", "\"stderr\""),
         ("trust", "name = \"a b\"", "trust[0].name", "characters"),
         ("trust", "name = \"\"", "trust[0].name", "1 to 63"),
         ("trust", "trust_domain = \"Not A Domain\"", "trust[0].trust_domain", "acme.example"),
@@ -271,10 +283,10 @@ fn wrong_value_is_refused_by_its_key() {
         ("policy", "trust = []", "policy[0].trust", "[[trust]]"),
         ("policy", "trust = [\"acme\", \"acme\"]", "policy[0].trust", "not available yet"),
         ("policy", "trust = [\"other\"]", "policy[0].trust[0]", "acme"),
-        ("policy", "mode = \"warn\"", "policy[0].mode", "not available yet"),
-        ("policy", "mode = \"deny\"", "policy[0].mode", "not available yet"),
-        ("policy", "mode = \"exempt\"", "policy[0].mode", "not available yet"),
+        ("policy", "mode = \"deny\"", "policy[0].trust", "\"enforce\" or \"warn\""),
+        ("policy", "mode = \"exempt\"", "policy[0].trust", "\"enforce\" or \"warn\""),
         ("policy", "mode = \"off\"", "policy[0].mode", "\"enforce\""),
+        ("policy", "reason = \"boot\"", "policy[0].reason", "\"exempt\""),
         ("policy", "agreement = 2", "policy[0].agreement", "not available yet"),
         ("policy", "targets = { role = \"x\" }", "policy[0].targets", "not available yet"),
     ];
@@ -282,6 +294,36 @@ fn wrong_value_is_refused_by_its_key() {
         let (key, problem) = wrong(&with(section, line));
         assert_eq!(key, expected, "{line}: {problem}");
         assert!(problem.contains(allowed), "{line}: {problem}");
+    }
+}
+
+/// An exemption has digests, an end and a reason, or is none.
+#[test]
+fn exemption_without_end_or_reason() {
+    let trust = LEAST;
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let exempt = |lines: &str| {
+        format!("{trust}[[policy]]\nimages = \"r.example/boot/*\"\nmode = \"exempt\"\n{lines}")
+    };
+    let good = format!("digests = [\"{digest}\"]\nuntil = \"2027-01-31T00:00:00Z\"\nreason = \"boot\"");
+    let config = parse(&exempt(&good)).unwrap();
+    let PolicyMode::Exempt { digests, until, reason } = &config.policies[0].mode else {
+        panic!("{:?}", config.policies)
+    };
+    assert_eq!((digests[0].to_string(), reason.as_str()), (digest.clone(), "boot"));
+    assert_eq!(until.to_string(), "2027-01-31T00:00:00Z");
+    let cases = [
+        (format!("digests = [\"{digest}\"]\n"), String::new(), "digests"),
+        ("digests = [\"".to_owned(), "digests = [\"x".to_owned(), "digests[0]"),
+        (format!("\"{digest}\""), String::new(), "digests"),
+        ("until = \"2027-01-31T00:00:00Z\"\n".to_owned(), String::new(), "until"),
+        ("T00:00:00Z".to_owned(), String::new(), "until"),
+        ("reason = \"boot\"".to_owned(), String::new(), "reason"),
+        ("\"boot\"".to_owned(), "\" \"".to_owned(), "reason"),
+    ];
+    for (from, to, key) in cases {
+        let (found, problem) = wrong(&exempt(&good.replacen(&from, &to, 1)));
+        assert_eq!(found, format!("policy[0].{key}"), "{from} → {to}: {problem}");
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp as Time};
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Sha256;
@@ -12,6 +13,10 @@ use crate::key::Fingerprint;
 use crate::metadata::{Role, RoleKeys, RoleName, Root, Snapshot, Threshold, Timestamp, Version};
 use crate::refusal::Refusal;
 use crate::verified::Verified;
+
+/// A timestamp that lives longer than this moves no time floor: whoever holds its keys and a node's clock for a moment
+/// would set that node's time ahead by as much.
+pub const TIMESTAMP_LIFE_MAX: SignedDuration = SignedDuration::from_hours(45 * 24);
 
 /// The floors of one chain.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,6 +28,9 @@ pub struct Floors {
     snapshot: Option<SnapshotFloor>,
     /// The chain that answers. Only our own copy of it is held against this, never a file of the network.
     served: Option<Served>,
+    /// The latest time that is proved by what was fetched: a clock set back revives nothing that had expired by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    time: Option<Time>,
 }
 
 /// The root that is trusted, exactly.
@@ -80,6 +88,40 @@ impl SetBy {
 }
 
 impl Floors {
+    /// What stays of them when a chain is left for another (a raised epoch): the time.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self { time: self.time, ..Self::default() }
+    }
+
+    /// The same without the time floor. The operator's word only: it never falls by itself.
+    #[must_use]
+    pub fn without_time(&self) -> Self {
+        Self { time: None, ..self.clone() }
+    }
+
+    /// The time floor.
+    #[must_use]
+    pub fn time(&self) -> Option<Time> {
+        self.time
+    }
+
+    /// The time that expiry is held against: the clock's, or the floor where the clock is behind it.
+    #[must_use]
+    pub fn time_at_least(&self, now: Time) -> Time {
+        self.time.map_or(now, |floor| floor.max(now))
+    }
+
+    /// Raises the time floor to the time at which a newer timestamp was taken, unexpired. It stays below that expiry, so
+    /// a clock that ran ahead for a while cannot have moved it further than one timestamp's life.
+    pub(crate) fn raise_time(&mut self, now: Time, taken: &Timestamp) {
+        let newer = self.timestamp.as_ref().is_none_or(|floor| floor.version < taken.version());
+        let left = taken.expires().duration_since(now);
+        if newer && left.is_positive() && left <= TIMESTAMP_LIFE_MAX {
+            self.time = Some(self.time_at_least(now));
+        }
+    }
+
     /// Drops what the keys of a new root no longer stand for. To be written down before anything older is accepted.
     pub(crate) fn lapse(&mut self, root: &Root) {
         let (timestamp, snapshot) = (self.timestamp.take(), self.snapshot.take());
@@ -111,7 +153,13 @@ impl Floors {
             set_by: signed_by_anyone(),
             snapshot_keys: signed_by_anyone(),
         });
-        Self { root: self.root.clone(), timestamp, snapshot: None, served: Some(served) }
+        Self {
+            root: self.root.clone(),
+            timestamp,
+            snapshot: None,
+            served: Some(served),
+            time: self.time,
+        }
     }
 
     /// TUF 5.4.3: neither the timestamp nor the snapshot it names may be older than what was trusted.

@@ -27,6 +27,12 @@ impl Sha256 {
         out.copy_from_slice(digest(&SHA256, bytes).as_ref());
         Self(out)
     }
+
+    /// The bytes.
+    #[must_use]
+    pub fn into_bytes(self) -> [u8; 32] {
+        self.0
+    }
 }
 
 impl fmt::Display for Sha256 {

@@ -1,12 +1,14 @@
 //! The rules of trust, without I/O: bytes and a time come in, verdicts and reasons go out.
 
 pub mod anchor;
+pub mod condition;
 pub mod content;
 pub mod floors;
 pub mod hash;
 pub mod image;
 pub mod json;
 pub mod key;
+pub mod known_good;
 pub mod metadata;
 pub mod reason;
 pub mod refusal;

@@ -39,11 +39,17 @@ pub enum Reason {
     ClockImplausible,
     /// Nothing was ever verified.
     NoTrust,
+    /// A policy denies the image.
+    PolicyDeny,
+    /// The digest is exempt, until a day and for a reason that the operator wrote down.
+    Exempt,
+    /// Nothing fresh is to be had, but what was verified last and allowed here before still allows it.
+    KnownGood,
 }
 
 impl Reason {
     /// All of them, in the order they were added.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Signed,
         Self::NoPolicy,
         Self::InvalidReference,
@@ -61,6 +67,9 @@ impl Reason {
         Self::FloorsLost,
         Self::ClockImplausible,
         Self::NoTrust,
+        Self::PolicyDeny,
+        Self::Exempt,
+        Self::KnownGood,
     ];
 
     /// The code.
@@ -84,6 +93,9 @@ impl Reason {
             Self::FloorsLost => "FLOORS_LOST",
             Self::ClockImplausible => "CLOCK_IMPLAUSIBLE",
             Self::NoTrust => "NO_TRUST",
+            Self::PolicyDeny => "POLICY_DENY",
+            Self::Exempt => "EXEMPT",
+            Self::KnownGood => "KNOWN_GOOD",
         }
     }
 
@@ -107,7 +119,36 @@ impl Reason {
             | Self::FloorsLost
             | Self::AnchorWithdrawn
             | Self::AnchorStale
-            | Self::ClockImplausible => false,
+            | Self::ClockImplausible
+            | Self::PolicyDeny
+            | Self::Exempt
+            | Self::KnownGood => false,
+        }
+    }
+
+    /// Whether known-good may allow what is denied for this reason: only where something fresh could not be had.
+    pub(crate) fn is_for_lack_of_freshness(self) -> bool {
+        match self {
+            Self::TimestampExpired
+            | Self::SnapshotExpired
+            | Self::FreezeSuspected
+            | Self::RoleUnavailable => true,
+            Self::Signed
+            | Self::Exempt
+            | Self::KnownGood
+            | Self::PolicyDeny
+            | Self::NoPolicy
+            | Self::InvalidReference
+            | Self::TargetNotFound
+            | Self::DigestMismatch
+            | Self::RoleExpired
+            | Self::NoValidChain
+            | Self::RootNotCovered
+            | Self::AnchorWithdrawn
+            | Self::AnchorStale
+            | Self::FloorsLost
+            | Self::ClockImplausible
+            | Self::NoTrust => false,
         }
     }
 }

@@ -111,10 +111,11 @@ impl Expiry {
 type Step<From, To> = Result<Session<To>, Refused<Session<From>>>;
 
 impl Session<Rooting> {
-    /// Starts an update at its fixed time (TUF 5.1, 5.2).
+    /// Starts an update at its fixed time (TUF 5.1, 5.2): the clock's, or the time floor where the clock is behind it.
     #[must_use]
     pub fn update(root: TrustedRoot, held: Option<Arc<Trust>>, floors: Floors, now: Time) -> Self {
-        Self { expiry: Expiry::At(now), floors, root, held, stage: Rooting(()) }.settled()
+        let expiry = Expiry::At(floors.time_at_least(now));
+        Self { expiry, floors, root, held, stage: Rooting(()) }.settled()
     }
 
     /// The version to ask for next.
@@ -221,6 +222,9 @@ impl Session<AwaitTimestamp> {
                 return Next::Roles(self.with_roles(Trust::clone(&held)));
             }
             self.held = Some(held);
+        }
+        if let Expiry::At(now) = self.expiry {
+            self.floors.raise_time(now, &timestamp);
         }
         self.floors.raise_timestamp(&timestamp, &self.root);
         Next::Snapshot(self.with(AwaitSnapshot { timestamp }))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp as Time;
+use jiff::{SignedDuration, Timestamp as Time};
 
 use crate::metadata::{Role, RoleName, Snapshot, Targets, Timestamp, Version};
 use crate::refusal::Refusal;
@@ -35,6 +35,14 @@ pub struct Edge {
 pub struct Fresh<'t> {
     trust: &'t Trust,
     now: Time,
+}
+
+/// The proof that a chain is past the expiry of nothing but its timestamp or snapshot, and for less than a grace
+/// (docs/operators.md, known-good). Only [`Trust::in_grace`] makes one, and it is no [`Fresh`].
+#[derive(Debug, Clone, Copy)]
+pub struct Grace<'t> {
+    fresh: Fresh<'t>,
+    until: Time,
 }
 
 impl Trust {
@@ -75,6 +83,17 @@ impl Trust {
         self.snapshot.expect_unexpired(now)?;
         self.targets.expect_unexpired(now)?;
         Ok(Fresh { trust: self, now })
+    }
+
+    /// Proves that it is in its grace at a time: root and targets unexpired, timestamp and snapshot not, or for less than
+    /// `grace`. Delegated roles are looked at when they are asked.
+    #[must_use]
+    pub(crate) fn in_grace(&self, now: Time, grace: SignedDuration) -> Option<Grace<'_>> {
+        self.root.expect_unexpired(now).ok()?;
+        self.targets.expect_unexpired(now).ok()?;
+        let first = self.timestamp.expires().min(self.snapshot.expires());
+        let until = first.checked_add(grace).ok()?;
+        (now < until).then_some(Grace { fresh: Fresh { trust: self, now }, until })
     }
 
     /// The root.
@@ -124,6 +143,18 @@ impl Trust {
         self.roles.insert(edge, targets);
     }
 
+    /// Whether every delegated role that the snapshot lists is there.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.edges().all(|(from, targets)| {
+            let listed = targets.delegations().iter().map(|delegation| &delegation.name);
+            let mut edges = listed
+                .filter(|role| self.snapshot.role(role).is_some())
+                .map(|role| Edge { delegator: from.clone(), role: role.clone() });
+            edges.all(|edge| self.roles.contains_key(&edge))
+        })
+    }
+
     /// Every role that delegates, with its name.
     pub(crate) fn edges(&self) -> impl Iterator<Item = (&RoleName, &Verified<Targets>)> {
         let delegated = self.roles.iter().map(|(edge, targets)| (&edge.role, targets));
@@ -142,5 +173,24 @@ impl<'t> Fresh<'t> {
     #[must_use]
     pub fn now(&self) -> Time {
         self.now
+    }
+}
+
+impl<'t> Grace<'t> {
+    /// What it says, expired as it may be.
+    pub(crate) fn chain(&self) -> Fresh<'t> {
+        self.fresh
+    }
+
+    /// When the grace ends.
+    #[must_use]
+    pub fn until(&self) -> Time {
+        self.until
+    }
+
+    /// The same, ending no later than `at`.
+    pub(crate) fn ending(self, at: Time) -> Option<Self> {
+        let until = self.until.min(at);
+        (self.fresh.now < until).then_some(Self { until, ..self })
     }
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp as Time;
+use jiff::{SignedDuration, Timestamp as Time};
 
-use crate::anchor::{Anchor, AnchorLimits, AnchorRules, AnchorState, Standing};
+use crate::anchor::{Anchor, AnchorLimits, AnchorRules, AnchorState};
+use crate::condition::Condition;
 use crate::metadata::Role as _;
 use crate::metadata::{Snapshot, Timestamp};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::root::{Coverage, TrustedRoot};
-use crate::trust::{Fresh, Trust};
+use crate::trust::{Fresh, Grace, Trust};
 
 /// What is known of one trust. Immutable: readers take it whole.
 #[derive(Debug, Clone)]
@@ -25,12 +26,25 @@ pub struct TrustView {
     pub root: Option<TrustedRoot>,
     /// The chain that answers; verified under `root`.
     pub chain: Option<Arc<Trust>>,
+    /// The last complete chain, while `chain` lacks roles that could not be had.
+    pub earlier: Option<Earlier>,
+    /// The time floor: the clock is not believed to be before it.
+    pub time_floor: Option<Time>,
     /// Whether the floors are known.
     pub floors: FloorsKnown,
     /// Whether the repository answers.
     pub repository: Repository,
     /// Why the newest refresh did not end well.
     pub trouble: Option<String>,
+}
+
+/// A complete chain that an incomplete one replaced.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    /// It.
+    pub chain: Arc<Trust>,
+    /// When it was replaced.
+    pub since: Time,
 }
 
 /// Whether the floors are known.
@@ -79,28 +93,42 @@ impl TrustView {
     /// # Errors
     /// What is missing.
     pub fn anchor_to_enter(&self, now: Time) -> Result<Anchor, &'static str> {
-        let standing = self.anchor.standing(&self.limits, now);
-        match (standing, self.today()) {
-            (Standing::Fresh, Some(anchor)) => Ok(anchor),
-            (Standing::Pending(_), _) => {
-                Err("the trust domain is missing from the bundles of the SPIRE agent")
-            }
-            (Standing::Denied(_), _) => Err("the SPIRE agent has no entry for this daemon"),
-            (Standing::Withdrawn(_), _) => Err("the root keys are withdrawn"),
-            (Standing::Unreachable, _) => Err("the SPIRE agent cannot be reached"),
-            (Standing::Undecodable, _) => Err("the bundle of the SPIRE agent cannot be decoded"),
-            (Standing::Stale(_), _) => Err("the root keys are stale"),
-            (Standing::Cached | Standing::Missing | Standing::Fresh, _) => {
-                Err("the SPIRE agent has not given a bundle of the trust domain yet")
-            }
+        match (self.anchor.condition(&self.limits, now), self.today()) {
+            (Condition::Fresh, Some(anchor)) => Ok(anchor),
+            (condition, _) => Err(condition.meaning()),
         }
     }
 
-    /// Proves that this trust may decide at `now`: anchor in force, root covered, chain complete and unexpired.
+    /// The time that expiry is held against: the clock's, or the time floor where the clock is behind it.
+    #[must_use]
+    pub fn time(&self, now: Time) -> Time {
+        self.time_floor.map_or(now, |floor| floor.max(now))
+    }
+
+    /// Proves that the chain may answer now, or says why nothing may.
     ///
     /// # Errors
-    /// [`Closed`] with the first thing that stands in the way.
+    /// [`Closed`]
     pub fn fresh(&self, now: Time) -> Result<Fresh<'_>, Closed> {
+        self.held_together(now)?.fresh(self.time(now)).map_err(|refusal| self.expired(refusal))
+    }
+
+    /// The chains that known-good may ask within `grace`, the newest first. The next one counts only for a role that the
+    /// one before lacks.
+    pub(crate) fn in_grace(&self, now: Time, grace: SignedDuration) -> Vec<Grace<'_>> {
+        let Ok(chain) = self.held_together(now) else { return Vec::new() };
+        let now = self.time(now);
+        let same_root = |earlier: &&Earlier| {
+            self.root.as_ref().is_some_and(|root| root.content() == earlier.chain.root().content())
+        };
+        let earlier = self.earlier.as_ref().filter(same_root).and_then(|earlier| {
+            earlier.chain.in_grace(now, grace)?.ending(earlier.since.checked_add(grace).ok()?)
+        });
+        chain.in_grace(now, grace).into_iter().chain(earlier).collect()
+    }
+
+    /// The chain, where everything but its expiry is in order.
+    fn held_together(&self, now: Time) -> Result<&Trust, Closed> {
         if self.floors == FloorsKnown::Lost {
             let text = "both slots of the floor file were damaged; no answer until a refresh of all sources verified";
             return Err(closed(Reason::FloorsLost, text.into()));
@@ -123,29 +151,21 @@ impl TrustView {
             let text = format!("the chain was not verified under root {}", root.version());
             return Err(closed(Reason::NoValidChain, text));
         }
-        chain.fresh(now).map_err(|refusal| self.expired(refusal))
+        Ok(chain)
     }
 
     fn check_standing(&self, now: Time) -> Result<(), Closed> {
-        match self.anchor.standing(&self.limits, now) {
-            Standing::Withdrawn(since) => {
-                let text = format!("SPIRE withdrew the root keys; in force since {since}");
-                Err(closed(Reason::AnchorWithdrawn, text))
-            }
-            Standing::Stale(since) => {
-                let text = format!(
-                    "no stream of the SPIRE agent has confirmed the root keys; stale since {since}"
-                );
-                Err(closed(Reason::AnchorStale, text))
-            }
-            Standing::Fresh
-            | Standing::Cached
-            | Standing::Pending(_)
-            | Standing::Denied(_)
-            | Standing::Unreachable
-            | Standing::Undecodable
-            | Standing::Missing => Ok(()),
+        if let Some(since) = self.anchor.withdrawn_since(&self.limits, now) {
+            let text = format!("SPIRE withdrew the root keys; in force since {since}");
+            return Err(closed(Reason::AnchorWithdrawn, text));
         }
+        if let Some(since) = self.anchor.stale_since(&self.limits, now) {
+            let text = format!(
+                "no stream of the SPIRE agent has confirmed the root keys; stale since {since}"
+            );
+            return Err(closed(Reason::AnchorStale, text));
+        }
+        Ok(())
     }
 
     fn check_coverage(&self, root: &TrustedRoot) -> Result<(), Closed> {

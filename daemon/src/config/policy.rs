@@ -1,6 +1,8 @@
-//! `[[policy]]`: which trust decides about which images.
+//! `[[policy]]`: what must hold for which images.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
+use tufd_tuf::image::{ImageDigest, Rule};
 
 use super::TrustConfig;
 use super::error::Wrong;
@@ -11,18 +13,36 @@ use super::values::{NotYet, choose};
 pub struct PolicyConfig {
     /// The pattern over `registry/repository`, not empty and otherwise unchecked.
     pub images: String,
-    /// The trust that decides, by name; it exists.
-    pub trust: String,
-    /// What its decision means.
+    /// What it says of them.
     pub mode: PolicyMode,
 }
 
-/// `[[policy]] mode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `[[policy]] mode`, with what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyMode {
-    /// Its decision is the answer.
-    Enforce,
+    /// `enforce`, `warn`, `deny`; a trust that it names exists.
+    Rule(Rule),
+    /// `exempt`.
+    Exempt {
+        /// The digests, at least one.
+        digests: Vec<ImageDigest>,
+        /// When it ends.
+        until: Timestamp,
+        /// Why there is one.
+        reason: String,
+    },
 }
+
+#[derive(Clone, Copy)]
+enum Word {
+    Enforce,
+    Warn,
+    Deny,
+    Exempt,
+}
+
+/// More digests in one exemption are a policy in disguise.
+const DIGESTS_MAX: usize = 1_024;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,7 +50,10 @@ pub(super) struct RawPolicy {
     images: Option<String>,
     trust: Option<Vec<String>>,
     #[serde(default = "enforce", deserialize_with = "mode")]
-    mode: PolicyMode,
+    mode: Word,
+    digests: Option<Vec<String>>,
+    until: Option<String>,
+    reason: Option<String>,
     #[expect(dead_code, reason = "only its absence can be read")]
     agreement: Option<NotYet>,
     #[expect(dead_code, reason = "only its absence can be read")]
@@ -40,41 +63,104 @@ pub(super) struct RawPolicy {
 impl RawPolicy {
     /// `at` is the entry's own key, such as `policy[0]`.
     pub(super) fn check(self, at: &str, trusts: &[TrustConfig]) -> Result<PolicyConfig, Wrong> {
+        let Self { images, trust, mode, digests, until, reason, agreement: _, targets: _ } = self;
         let key = |name: &str| format!("{at}.{name}");
-        let images = self.images.ok_or_else(|| Wrong::missing(key("images")))?;
+        let images = images.ok_or_else(|| Wrong::missing(key("images")))?;
         if images.is_empty() {
             return Err(Wrong::new(key("images"), "is empty; `**` matches every image"));
         }
-        let given = self.trust.ok_or_else(|| Wrong::missing(key("trust")))?;
-        let trust = match <[String; 1]>::try_from(given) {
-            Ok([trust]) => trust,
-            Err(given) if given.is_empty() => {
-                return Err(Wrong::new(key("trust"), "must name a [[trust]]"));
-            }
-            Err(_) => {
+        let exempting = [
+            ("digests", digests.is_some()),
+            ("until", until.is_some()),
+            ("reason", reason.is_some()),
+        ];
+        let surplus = match mode {
+            Word::Enforce | Word::Warn | Word::Deny => exempting.iter().find(|(_, given)| *given),
+            Word::Exempt => None,
+        };
+        if let Some((name, _)) = surplus {
+            return Err(Wrong::new(key(name), "belongs to mode = \"exempt\" only"));
+        }
+        let trust = match (mode, trust) {
+            (Word::Enforce | Word::Warn, trust) => Some(one_trust(at, trust, trusts)?),
+            (Word::Deny | Word::Exempt, Some(_)) => {
                 return Err(Wrong::new(
                     key("trust"),
-                    "several trusts are not available yet; allowed: one name",
+                    "belongs to mode = \"enforce\" or \"warn\" only",
                 ));
             }
+            (Word::Deny | Word::Exempt, None) => None,
         };
-        if !trusts.iter().any(|known| known.name == trust) {
-            let known: Vec<&str> = trusts.iter().map(|known| known.name.as_str()).collect();
-            let problem = format!(
-                "there is no [[trust]] `{}`; allowed: {}",
-                trust.escape_debug(),
-                known.join(", ")
-            );
-            return Err(Wrong::new(key("trust[0]"), problem));
-        }
-        Ok(PolicyConfig { images, trust, mode: self.mode })
+        let mode = match (mode, trust) {
+            (Word::Enforce, Some(trust)) => PolicyMode::Rule(Rule::Enforce { trust }),
+            (Word::Warn, Some(trust)) => PolicyMode::Rule(Rule::Warn { trust }),
+            (Word::Exempt, _) => exempt(at, digests, until, reason)?,
+            (Word::Deny | Word::Enforce | Word::Warn, _) => PolicyMode::Rule(Rule::Deny),
+        };
+        Ok(PolicyConfig { images, mode })
     }
 }
 
-fn enforce() -> PolicyMode {
-    PolicyMode::Enforce
+fn one_trust(
+    at: &str,
+    given: Option<Vec<String>>,
+    trusts: &[TrustConfig],
+) -> Result<String, Wrong> {
+    let key = format!("{at}.trust");
+    let given = given.ok_or_else(|| Wrong::missing(&key))?;
+    let trust = match <[String; 1]>::try_from(given) {
+        Ok([trust]) => trust,
+        Err(given) if given.is_empty() => return Err(Wrong::new(key, "must name a [[trust]]")),
+        Err(_) => {
+            let problem = "several trusts are not available yet; allowed: one name";
+            return Err(Wrong::new(key, problem));
+        }
+    };
+    if trusts.iter().any(|known| known.name == trust) {
+        return Ok(trust);
+    }
+    let known: Vec<&str> = trusts.iter().map(|known| known.name.as_str()).collect();
+    let problem =
+        format!("there is no [[trust]] `{}`; allowed: {}", trust.escape_debug(), known.join(", "));
+    Err(Wrong::new(format!("{key}[0]"), problem))
 }
 
-fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PolicyMode, D::Error> {
-    choose(deserializer, &[("enforce", PolicyMode::Enforce)], &["warn", "deny", "exempt"])
+fn exempt(
+    at: &str,
+    digests: Option<Vec<String>>,
+    until: Option<String>,
+    reason: Option<String>,
+) -> Result<PolicyMode, Wrong> {
+    let key = |name: &str| format!("{at}.{name}");
+    let given = digests.ok_or_else(|| Wrong::missing(key("digests")))?;
+    if given.is_empty() || given.len() > DIGESTS_MAX {
+        return Err(Wrong::new(key("digests"), format!("must be 1 to {DIGESTS_MAX} digests")));
+    }
+    let parse = |(index, text): (usize, String)| {
+        let digest = text.parse::<ImageDigest>();
+        digest.map_err(|error| Wrong::new(format!("{at}.digests[{index}]"), error.to_string()))
+    };
+    let digests = given.into_iter().enumerate().map(parse).collect::<Result<_, _>>()?;
+    let until = until.ok_or_else(|| Wrong::missing(key("until")))?;
+    let until = until.parse().map_err(|_| {
+        let problem = "is no moment such as \"2027-01-31T00:00:00Z\"";
+        Wrong::new(key("until"), format!("`{}` {problem}", until.escape_debug()))
+    })?;
+    let reason = reason.filter(|reason| !reason.trim().is_empty());
+    let reason = reason.ok_or_else(|| Wrong::missing(key("reason")))?;
+    Ok(PolicyMode::Exempt { digests, until, reason })
+}
+
+fn enforce() -> Word {
+    Word::Enforce
+}
+
+fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Word, D::Error> {
+    let words = [
+        ("enforce", Word::Enforce),
+        ("warn", Word::Warn),
+        ("deny", Word::Deny),
+        ("exempt", Word::Exempt),
+    ];
+    choose(deserializer, &words, &[])
 }

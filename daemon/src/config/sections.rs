@@ -1,4 +1,4 @@
-//! The short sections: `[state]`, `[refresh]`, `[verdicts]`, `[metrics]`, `[log]`.
+//! The short sections: `[state]`, `[refresh]`, `[verdicts]`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::bounds::{DAY, HOUR, MINUTE, bounded};
 use super::error::Wrong;
-use super::values::{DirectoryPath, HumanDuration, NotYet, choose};
+use super::values::{FilePath, HumanDuration, choose};
 
 /// `[verdicts]`: what happens when freshness cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,50 +23,19 @@ pub struct Verdicts {
 pub enum Availability {
     /// Expired is DENY.
     Strict,
-}
-
-/// `[log]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// The least level that is logged.
-    pub level: LogLevel,
-    /// How.
-    pub format: LogFormat,
-}
-
-/// `[log] level`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Only what needs an operator.
-    Error,
-    /// And what may.
-    Warn,
-    /// And what changed.
-    Info,
-    /// And why.
-    Debug,
-    /// And everything else.
-    Trace,
-}
-
-/// `[log] format`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
+    /// What was allowed before stays allowed for `grace_max`.
+    KnownGood,
 }
 
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawState {
-    dir: DirectoryPath,
+    dir: FilePath,
 }
 
 impl Default for RawState {
     fn default() -> Self {
-        Self { dir: DirectoryPath("/var/lib/tufd".into()) }
+        Self { dir: FilePath("/var/lib/tufd".into()) }
     }
 }
 
@@ -118,56 +87,6 @@ impl RawVerdicts {
 }
 
 fn availability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Availability, D::Error> {
-    choose(deserializer, &[("strict", Availability::Strict)], &["known-good"])
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct RawMetrics {
-    listen: Option<NotYet>,
-}
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct RawLog {
-    #[serde(deserialize_with = "level")]
-    level: LogLevel,
-    #[serde(deserialize_with = "format")]
-    format: LogFormat,
-}
-
-impl Default for RawLog {
-    fn default() -> Self {
-        Self { level: LogLevel::Info, format: LogFormat::Text }
-    }
-}
-
-impl RawLog {
-    pub(super) fn check(self) -> Log {
-        Log { level: self.level, format: self.format }
-    }
-}
-
-impl LogLevel {
-    /// As `tracing` reads it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
-}
-
-fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogLevel, D::Error> {
-    use LogLevel::{Debug, Error, Info, Trace, Warn};
-    let allowed = [Error, Warn, Info, Debug, Trace].map(|level| (level.as_str(), level));
-    choose(deserializer, &allowed, &[])
-}
-
-fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogFormat, D::Error> {
-    choose(deserializer, &[("text", LogFormat::Text), ("json", LogFormat::Json)], &[])
+    let words = [("strict", Availability::Strict), ("known-good", Availability::KnownGood)];
+    choose(deserializer, &words, &[])
 }

@@ -46,7 +46,7 @@ impl Verifier for VerifierService {
 
 impl VerifierService {
     fn decide(&self, request: &verdict::Request<'_>) -> Result<Verdict, NoVerdict> {
-        self.0.board.now().decide(request, self.0.clock.now())
+        self.0.board.now().decide(request, self.0.clock.now(), &|_| false)
     }
 }
 

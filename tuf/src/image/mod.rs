@@ -3,5 +3,5 @@
 mod policy;
 mod reference;
 
-pub use policy::{ImagePattern, PatternError, Policy, PolicyError, PolicySet};
+pub use policy::{Exemption, ImagePattern, PatternError, Policy, PolicyError, PolicySet, Rule};
 pub use reference::{ImageDigest, Reference, ReferenceError};

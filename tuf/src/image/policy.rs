@@ -1,20 +1,58 @@
-//! Which trust must vouch for which images.
+//! What must hold for which images.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 
-/// A policy: images, and the trust that must vouch for them.
+use jiff::Timestamp as Time;
+
+use super::ImageDigest;
+
+/// A policy: images, and what must hold for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Which images.
     pub images: ImagePattern,
-    /// Name of the `[[trust]]`.
-    pub trust: String,
+    /// What must hold.
+    pub rule: Rule,
 }
 
-/// Policies of which exactly one, or none, speaks of an image.
+/// What must hold for an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// A trust must vouch for it.
+    Enforce {
+        /// Name of the `[[trust]]`.
+        trust: String,
+    },
+    /// The same is found out, and the image allowed whatever comes out.
+    Warn {
+        /// Name of the `[[trust]]`.
+        trust: String,
+    },
+    /// It is denied.
+    Deny,
+}
+
+/// Digests that are allowed for a while whatever policies say. The boot list of a node is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exemption {
+    /// Under which names.
+    pub images: ImagePattern,
+    /// Which content.
+    pub digests: BTreeSet<ImageDigest>,
+    /// It ends then.
+    pub until: Time,
+    /// Why there is one.
+    pub reason: String,
+}
+
+/// Policies of which exactly one, or none, speaks of an image, and the exemptions from them.
 #[derive(Debug, Clone, Default)]
-pub struct PolicySet(Vec<Policy>);
+pub struct PolicySet {
+    policies: Vec<Policy>,
+    exemptions: Vec<Exemption>,
+}
 
 /// A pattern over `registry/repository`, anchored at both ends: `*` stays inside a segment, `**` is one or more whole
 /// segments.
@@ -46,13 +84,19 @@ pub enum PatternError {
     },
     /// A character that no image name has.
     #[error(
-        "{pattern:?}: {found:?} stands in no image name; patterns see registry/repository, without tag or digest"
+        "{pattern:?}: {found:?} stands in no image name; patterns see registry/repository in lower case, without tag or digest"
     )]
     Character {
         /// The pattern.
         pattern: String,
         /// The character.
         found: char,
+    },
+    /// The port that names leave out.
+    #[error("{pattern:?}: leave out :443, which names never have")]
+    DefaultPort {
+        /// The pattern.
+        pattern: String,
     },
     /// A segment without characters, or no slash at all.
     #[error("{pattern:?}: a pattern is registry/repository, as in \"docker.io/library/nginx\"")]
@@ -82,13 +126,17 @@ impl ImagePattern {
         if !pattern.contains('/') || pattern.split('/').any(str::is_empty) {
             return Err(PatternError::Segments { pattern: text });
         }
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-:[]*/".contains(c);
+        let allowed =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-:[]*/".contains(c);
         if let Some(found) = pattern.chars().find(|c| !allowed(*c)) {
             return Err(PatternError::Character { pattern: text, found });
         }
         let last = pattern.rsplit('/').next().unwrap_or_default();
         if let Some(found) = last.chars().find(|c| *c == ':') {
             return Err(PatternError::Character { pattern: text, found });
+        }
+        if pattern.split('/').next().is_some_and(|registry| registry.ends_with(":443")) {
+            return Err(PatternError::DefaultPort { pattern: text });
         }
         let mut tokens = Vec::new();
         for (i, segment) in pattern.split('/').enumerate() {
@@ -137,7 +185,7 @@ impl PolicySet {
     ///
     /// # Errors
     /// [`PolicyError`] naming both patterns.
-    pub fn new(mut policies: Vec<Policy>) -> Result<Self, PolicyError> {
+    pub fn new(mut policies: Vec<Policy>, exemptions: Vec<Exemption>) -> Result<Self, PolicyError> {
         policies.sort_by(|a, b| b.images.by_specificity(&a.images));
         for (i, first) in policies.iter().enumerate() {
             let tie = |other: &&Policy| {
@@ -151,13 +199,22 @@ impl PolicySet {
                 });
             }
         }
-        Ok(Self(policies))
+        Ok(Self { policies, exemptions })
     }
 
     /// The one policy that speaks of `registry/repository`.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Policy> {
-        self.0.iter().find(|policy| policy.images.matches(name))
+        self.policies.iter().find(|policy| policy.images.matches(name))
+    }
+
+    /// The exemption of a digest under `registry/repository` that lasts longest, be it over or not.
+    #[must_use]
+    pub fn exemption(&self, name: &str, digest: ImageDigest) -> Option<&Exemption> {
+        let speaks = |exemption: &&Exemption| {
+            exemption.digests.contains(&digest) && exemption.images.matches(name)
+        };
+        self.exemptions.iter().filter(speaks).max_by_key(|exemption| exemption.until)
     }
 }
 
@@ -204,9 +261,8 @@ mod tests {
     use super::*;
 
     fn set(patterns: &[&str]) -> Result<PolicySet, PolicyError> {
-        let policy =
-            |p: &&str| Policy { images: ImagePattern::new(p).unwrap(), trust: (*p).to_owned() };
-        PolicySet::new(patterns.iter().map(policy).collect())
+        let policy = |p: &&str| Policy { images: ImagePattern::new(p).unwrap(), rule: Rule::Deny };
+        PolicySet::new(patterns.iter().map(policy).collect(), Vec::new())
     }
 
     #[test]
@@ -243,6 +299,8 @@ mod tests {
             "r.io/a:v1",
             "r.io/a@sha256",
             "r.io/a b",
+            "R.io/a",
+            "r.io:443/a",
             "/a",
             "a/",
         ] {
@@ -267,7 +325,11 @@ mod tests {
         reversed.reverse();
         for set in [set(&order).unwrap(), set(&reversed).unwrap()] {
             for (name, expected) in cases {
-                assert_eq!(set.find(name).map(|p| p.trust.as_str()), expected, "{name}");
+                assert_eq!(
+                    set.find(name).map(|p| p.images.to_string()).as_deref(),
+                    expected,
+                    "{name}"
+                );
             }
         }
     }

@@ -14,7 +14,7 @@ pub struct Reference {
 }
 
 /// `sha256:` and 64 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImageDigest(Sha256);
 
 /// Why a text is no reference.
@@ -184,11 +184,24 @@ fn check_name(domain: &str, path: &str) -> Result<String, ReferenceError> {
     if !path.split('/').all(is_path_component) {
         return Err(ReferenceError::Path { path: cut(path) });
     }
-    let name = format!("{domain}/{path}");
+    let name = format!("{}/{path}", one_spelling(domain));
     if name.len() > NAME_MAX {
         return Err(ReferenceError::TooLong);
     }
     Ok(name)
+}
+
+/// A registry in the one spelling that policies and targets know: `Registry.example:0443` reaches the same host as
+/// `registry.example`, and must not reach another policy (docs/adr/0012).
+fn one_spelling(domain: &str) -> String {
+    let domain = domain.to_ascii_lowercase();
+    let Some((host, port)) = domain.rsplit_once(':').filter(|(_, port)| !port.contains(']')) else {
+        return domain;
+    };
+    match port.trim_start_matches('0') {
+        "443" => host.to_owned(),
+        port => format!("{host}:{port}"),
+    }
 }
 
 /// Host name, IPv4 or IPv6 in brackets, with an optional port.

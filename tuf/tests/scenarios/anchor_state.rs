@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use testkit::{Clock, Org};
-use tufd_tuf::anchor::{AnchorLimits, AnchorState, Heard, Place, Said, Standing};
+use tufd_tuf::anchor::{AnchorLimits, AnchorState, Heard, Place, Said};
+use tufd_tuf::condition::Condition;
 
 use super::node::DOMAIN;
 use super::world::new_key;
@@ -30,7 +31,7 @@ impl Ear {
         let org = Org::with_root_keys(&clock, &keys, 2);
         let (bundle, other) = (org.anchor().to_der(), org.anchor_of(&keys[..1], None).to_der());
         let mut ear = Self { clock, state: AnchorState::default(), bundle, other };
-        assert_eq!(ear.state.standing(&LIMITS, ear.clock.now()), Standing::Missing);
+        assert_eq!(ear.now(&LIMITS), Condition::Waiting);
         assert_eq!(ear.present(), Heard::Bundle);
         ear
     }
@@ -44,13 +45,26 @@ impl Ear {
         self.hear(Said::Authorities(&bundle, Place::First))
     }
 
-    fn after(&mut self, seconds: i64) -> Standing {
+    fn after(&mut self, seconds: i64) -> Condition {
         self.clock.advance(SignedDuration::from_secs(seconds));
         self.now(&LIMITS)
     }
 
-    fn now(&self, limits: &AnchorLimits) -> Standing {
-        self.state.standing(limits, self.clock.now())
+    fn now(&self, limits: &AnchorLimits) -> Condition {
+        self.state.condition(limits, self.clock.now())
+    }
+
+    /// When what pends is a withdrawal.
+    fn due(&self) -> Option<Timestamp> {
+        self.state.withdraws_at(&LIMITS)
+    }
+
+    fn withdrawn_since(&self) -> Option<Timestamp> {
+        self.state.withdrawn_since(&LIMITS, self.clock.now())
+    }
+
+    fn stale_since(&self) -> Option<Timestamp> {
+        self.state.stale_since(&LIMITS, self.clock.now())
     }
 
     fn at(&self, seconds: i64) -> Timestamp {
@@ -66,32 +80,37 @@ impl Ear {
 #[test]
 fn standing_fresh_then_cached_after_a_restart() {
     let mut ear = Ear::new();
-    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+    assert_eq!(ear.now(&LIMITS), Condition::Fresh);
     ear.restart();
-    assert_eq!(ear.now(&LIMITS), Standing::Cached);
-    assert_eq!(ear.present(), Heard::Clock);
-    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+    assert_eq!(ear.now(&LIMITS), Condition::Cached);
+    assert_eq!(ear.present(), Heard::Same);
+    assert_eq!(ear.now(&LIMITS), Condition::Fresh);
     assert_eq!(ear.state.bundle().unwrap().keys().len(), 2);
 }
 
-/// A3: missing and empty alike pend, then withdraw, to the second.
+/// A3: missing and empty alike pend, then withdraw, to the second; a restart keeps them apart.
 #[test]
 fn standing_withdrawn_after_a_missing_or_empty_domain() {
-    for said in
-        [Said::Missing, Said::Authorities(&[], Place::First), Said::Authorities(&[], Place::Later)]
-    {
+    for (said, absent) in [
+        (Said::Missing, Condition::Missing),
+        (Said::Authorities(&[], Place::First), Condition::Empty),
+        (Said::Authorities(&[], Place::Later), Condition::Empty),
+    ] {
         let mut ear = Ear::new();
-        assert_eq!(ear.hear(said), Heard::Clock);
+        ear.hear(said);
         let due = ear.at(60);
-        assert_eq!(ear.now(&LIMITS), Standing::Pending(Some(due)));
-        assert_eq!(ear.after(59), Standing::Pending(Some(due)));
-        assert_eq!(ear.after(1), Standing::Withdrawn(due));
-        assert_eq!(ear.present(), Heard::Clock);
-        assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+        assert_eq!((ear.now(&LIMITS), ear.due()), (absent, Some(due)));
+        ear.restart();
+        assert_eq!((ear.after(59), ear.due()), (absent, Some(due)));
+        assert_eq!(ear.after(1), Condition::Withdrawn);
+        assert_eq!(ear.withdrawn_since(), Some(due));
+        assert_eq!(ear.present(), Heard::Same);
+        assert_eq!(ear.now(&LIMITS), Condition::Fresh);
+        assert_eq!(ear.due(), None);
     }
 }
 
-/// It pends from the first such message: repeating it puts nothing off.
+/// It pends from the first such message: neither repeating it nor another kind of absence puts anything off.
 #[test]
 fn standing_pending_is_not_put_off() {
     let mut ear = Ear::new();
@@ -99,22 +118,23 @@ fn standing_pending_is_not_put_off() {
     let due = ear.at(60);
     for _ in 0..5 {
         ear.clock.advance(SignedDuration::from_secs(10));
+        ear.hear(Said::Authorities(&[], Place::First));
+        assert_eq!(ear.now(&LIMITS), Condition::Empty);
         ear.hear(Said::Missing);
-        assert_eq!(ear.hear(Said::Missing), Heard::Same);
-        assert_eq!(ear.hear(Said::Unreachable), Heard::Same);
-        assert_eq!(ear.hear(Said::Undecodable), Heard::Same);
+        ear.hear(Said::Unreachable);
+        ear.hear(Said::Undecodable);
         ear.hear(Said::PermissionDenied);
         ear.restart();
-        assert_eq!(ear.now(&LIMITS), Standing::Pending(Some(due)));
+        assert_eq!((ear.now(&LIMITS), ear.due()), (Condition::Missing, Some(due)));
     }
-    assert_eq!(ear.after(10), Standing::Withdrawn(due));
+    assert_eq!(ear.after(10), Condition::Withdrawn);
     // Nor does anything but a message with the domain undo it.
     ear.hear(Said::Unreachable);
     ear.hear(Said::Missing);
-    assert_eq!(ear.now(&LIMITS), Standing::Withdrawn(due));
+    assert_eq!(ear.withdrawn_since(), Some(due));
     let later = ear.other.clone();
     assert_eq!(ear.hear(Said::Authorities(&later, Place::Later)), Heard::Bundle);
-    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+    assert_eq!(ear.now(&LIMITS), Condition::Fresh);
 }
 
 /// Junk with the domain's name is no message with the domain.
@@ -124,8 +144,8 @@ fn standing_pending_is_not_cancelled_by_junk() {
     ear.hear(Said::Missing);
     let now = ear.clock.now();
     ear.state.hear(Said::Authorities(b"junk", Place::First), DOMAIN, now).unwrap_err();
-    assert!(matches!(ear.now(&LIMITS), Standing::Pending(_)));
-    assert!(matches!(ear.after(60), Standing::Withdrawn(_)));
+    assert_eq!(ear.now(&LIMITS), Condition::Missing);
+    assert_eq!(ear.after(60), Condition::Withdrawn);
 }
 
 #[test]
@@ -135,25 +155,26 @@ fn standing_undecodable_confirms_nothing_and_keeps_the_keys() {
     ear.clock.advance(SignedDuration::from_secs(5));
     let now = ear.clock.now();
     ear.state.hear(Said::Authorities(&[0x30, 0x05], Place::First), DOMAIN, now).unwrap_err();
-    assert_eq!(ear.now(&LIMITS), Standing::Undecodable);
+    assert_eq!(ear.now(&LIMITS), Condition::Undecodable);
     assert_eq!((ear.state.confirmed(), ear.state.bundle().unwrap().keys().len()), (confirmed, 2));
     ear.present();
-    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+    assert_eq!(ear.now(&LIMITS), Condition::Fresh);
 }
 
 #[test]
 fn standing_denied_withdraws_later() {
     let mut ear = Ear::new();
-    assert_eq!(ear.hear(Said::PermissionDenied), Heard::Clock);
+    ear.hear(Said::PermissionDenied);
     let due = ear.at(30 * 60);
-    assert_eq!(ear.now(&LIMITS), Standing::Denied(Some(due)));
-    assert_eq!(ear.hear(Said::PermissionDenied), Heard::Same);
+    assert_eq!((ear.now(&LIMITS), ear.due()), (Condition::Denied, Some(due)));
+    ear.hear(Said::PermissionDenied);
     ear.restart();
     ear.hear(Said::Unreachable);
-    assert_eq!(ear.after(30 * 60 - 1), Standing::Denied(Some(due)));
-    assert_eq!(ear.after(1), Standing::Withdrawn(due));
+    assert_eq!((ear.after(30 * 60 - 1), ear.due()), (Condition::Denied, Some(due)));
+    assert_eq!(ear.after(1), Condition::Withdrawn);
+    assert_eq!(ear.withdrawn_since(), Some(due));
     ear.present();
-    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+    assert_eq!(ear.now(&LIMITS), Condition::Fresh);
 }
 
 /// A flap between the two never runs either clock anew from the side of the domain.
@@ -165,8 +186,29 @@ fn standing_denied_does_not_cancel_what_pends() {
     ear.clock.advance(SignedDuration::from_secs(30));
     ear.hear(Said::PermissionDenied);
     ear.hear(Said::Missing);
-    assert_eq!(ear.now(&LIMITS), Standing::Pending(Some(due)));
-    assert_eq!(ear.after(30), Standing::Withdrawn(due));
+    assert_eq!((ear.now(&LIMITS), ear.due()), (Condition::Missing, Some(due)));
+    assert_eq!(ear.after(30), Condition::Withdrawn);
+}
+
+/// A node that never had keys has none to lose: it waits, whatever it hears.
+#[test]
+fn standing_of_a_new_node_is_never_withdrawn() {
+    for (said, condition) in [
+        (Said::Missing, Condition::Missing),
+        (Said::Authorities(&[], Place::First), Condition::Empty),
+        (Said::PermissionDenied, Condition::Denied),
+        (Said::Unreachable, Condition::Unreachable),
+        (Said::Undecodable, Condition::Undecodable),
+    ] {
+        let mut ear = Ear::new();
+        ear.state = AnchorState::default();
+        ear.hear(said);
+        assert_eq!(ear.now(&LIMITS), condition);
+        assert_eq!((ear.after(24 * 3600), ear.due()), (condition, None));
+        ear.state.settle(&LIMITS, ear.clock.now());
+        ear.present();
+        assert_eq!(ear.now(&LIMITS), Condition::Fresh);
+    }
 }
 
 /// A3b: an agent that is away is no withdrawal, for as long as the anchor is not too old.
@@ -175,12 +217,13 @@ fn standing_unreachable_until_stale() {
     let mut ear = Ear::new();
     ear.hear(Said::Unreachable);
     let due = ear.at(7 * 24 * 3600);
-    assert_eq!(ear.after(7 * 24 * 3600 - 1), Standing::Unreachable);
+    assert_eq!(ear.after(7 * 24 * 3600 - 1), Condition::Unreachable);
     ear.restart();
-    assert_eq!(ear.now(&LIMITS), Standing::Cached);
-    assert_eq!(ear.after(1), Standing::Stale(due));
+    assert_eq!(ear.now(&LIMITS), Condition::Cached);
+    assert_eq!(ear.after(1), Condition::Stale);
+    assert_eq!(ear.stale_since(), Some(due));
     ear.present();
-    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+    assert_eq!(ear.now(&LIMITS), Condition::Fresh);
 }
 
 /// Only the first message of a stream is known to be today's.
@@ -193,7 +236,7 @@ fn standing_stale_although_later_messages_come() {
         ear.clock.advance(SignedDuration::from_hours(24));
         ear.hear(Said::Authorities(&bundle, Place::Later));
     }
-    assert_eq!(ear.now(&LIMITS), Standing::Stale(due));
+    assert_eq!((ear.now(&LIMITS), ear.stale_since()), (Condition::Stale, Some(due)));
 }
 
 #[test]
@@ -201,11 +244,13 @@ fn standing_never() {
     let mut ear = Ear::new();
     ear.hear(Said::Missing);
     ear.clock.advance(SignedDuration::from_hours(24 * 365));
-    assert_eq!(ear.now(&NEVER), Standing::Pending(None));
+    assert_eq!(ear.now(&NEVER), Condition::Missing);
+    assert_eq!(ear.state.withdraws_at(&NEVER), None);
     assert_eq!(ear.state.changes_at(&NEVER, ear.clock.now()), None);
     ear.present();
     ear.hear(Said::PermissionDenied);
-    assert_eq!(ear.now(&NEVER), Standing::Denied(None));
+    assert_eq!(ear.now(&NEVER), Condition::Denied);
+    assert_eq!(ear.state.withdraws_at(&NEVER), None);
 }
 
 /// A withdrawal heard while the clock stood in 2038 does not wait until then, nor does the anchor's age.
@@ -217,16 +262,17 @@ fn standing_clocks_from_the_future_start_again() {
     ear.present();
     ear.hear(Said::Missing);
     ear.clock.set(today);
-    assert_eq!(ear.hear(Said::Missing), Heard::Clock);
-    assert_eq!(ear.now(&LIMITS), Standing::Pending(Some(ear.at(60))));
-    assert!(matches!(ear.after(60), Standing::Withdrawn(_)));
+    ear.hear(Said::Missing);
+    assert_eq!((ear.now(&LIMITS), ear.due()), (Condition::Missing, Some(ear.at(60))));
+    assert_eq!(ear.after(60), Condition::Withdrawn);
     ear.present();
     ear.clock.advance(SignedDuration::from_hours(24 * 365 * 8));
     ear.present();
     ear.clock.set(today);
-    assert_eq!(ear.hear(Said::Unreachable), Heard::Clock);
+    ear.hear(Said::Unreachable);
     let due = ear.at(7 * 24 * 3600);
-    assert_eq!(ear.after(7 * 24 * 3600), Standing::Stale(due));
+    assert_eq!(ear.after(7 * 24 * 3600), Condition::Stale);
+    assert_eq!(ear.stale_since(), Some(due));
 }
 
 /// A clock that is set back after a withdrawal came into force would let the withdrawn keys allow again.
@@ -235,16 +281,19 @@ fn standing_in_force_outlasts_the_clock() {
     let mut ear = Ear::new();
     let heard = ear.clock.now();
     ear.hear(Said::Missing);
-    assert_eq!(ear.state.settle(&LIMITS, ear.clock.now()), Heard::Same);
-    assert!(matches!(ear.after(60), Standing::Withdrawn(_)));
-    assert_eq!(ear.state.settle(&LIMITS, ear.clock.now()), Heard::Clock);
-    assert_eq!(ear.state.settle(&LIMITS, ear.clock.now()), Heard::Same);
+    ear.state.settle(&LIMITS, ear.clock.now());
+    assert_eq!(ear.now(&LIMITS), Condition::Missing);
+    assert_eq!(ear.after(60), Condition::Withdrawn);
+    let since = ear.withdrawn_since();
+    ear.state.settle(&LIMITS, ear.clock.now());
     ear.clock.set(heard - SignedDuration::from_hours(3));
-    assert!(matches!(ear.now(&LIMITS), Standing::Withdrawn(_)));
+    ear.state.settle(&LIMITS, ear.clock.now());
+    ear.restart();
+    assert_eq!((ear.now(&LIMITS), ear.withdrawn_since()), (Condition::Withdrawn, since));
     ear.hear(Said::Missing);
-    assert!(matches!(ear.now(&LIMITS), Standing::Withdrawn(_)));
+    assert_eq!(ear.now(&LIMITS), Condition::Withdrawn);
     ear.present();
-    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+    assert_eq!(ear.now(&LIMITS), Condition::Fresh);
 }
 
 /// An agent that refused us for too long and then answers without the domain gives no minute of grace.
@@ -252,12 +301,12 @@ fn standing_in_force_outlasts_the_clock() {
 fn standing_denial_in_force_needs_the_domain() {
     let mut ear = Ear::new();
     ear.hear(Said::PermissionDenied);
-    assert!(matches!(ear.after(30 * 60), Standing::Withdrawn(_)));
+    assert_eq!(ear.after(30 * 60), Condition::Withdrawn);
     ear.state.settle(&LIMITS, ear.clock.now());
     ear.hear(Said::Missing);
-    assert!(matches!(ear.now(&LIMITS), Standing::Withdrawn(_)));
+    assert_eq!(ear.now(&LIMITS), Condition::Withdrawn);
     ear.present();
-    assert_eq!(ear.now(&LIMITS), Standing::Fresh);
+    assert_eq!(ear.now(&LIMITS), Condition::Fresh);
 }
 
 #[test]
@@ -279,4 +328,17 @@ fn state_of_another_form_is_refused() {
     let mut written = serde_json::to_value(&ear.state).unwrap();
     written["newer"] = serde_json::json!(1);
     assert!(serde_json::from_value::<AnchorState>(written).is_err());
+}
+
+/// A file of the first release, with a withdrawal that pends in it.
+#[test]
+fn state_of_the_first_release_is_read() {
+    let mut ear = Ear::new();
+    ear.hear(Said::Missing);
+    let due = ear.at(60);
+    let written = serde_json::to_value(&ear.state).unwrap();
+    let fields: Vec<_> = written.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(fields, ["absent_since", "bundle", "confirmed", "denied_since"]);
+    ear.restart();
+    assert_eq!((ear.now(&LIMITS), ear.due()), (Condition::Missing, Some(due)));
 }

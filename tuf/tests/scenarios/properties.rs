@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use testkit::Files;
-use tufd_tuf::image::{ImagePattern, Policy, PolicySet};
+use tufd_tuf::image::{ImagePattern, Policy, PolicySet, Rule};
 use tufd_tuf::json::canonical;
+use tufd_tuf::known_good::Availability;
 use tufd_tuf::session::Next;
 use tufd_tuf::verdict::{Decision, Generation, Request};
 
@@ -52,17 +53,18 @@ fn invariant_allow_is_what_was_signed(story: &Story, questions: &[(String, Strin
     let whole = view.fresh(now).is_ok() && held.roles().count() == TEAMS.len();
     let policy = Policy {
         images: ImagePattern::new("registry.acme.example/**").unwrap(),
-        trust: "a".into(),
+        rule: Rule::Enforce { trust: "a".into() },
     };
     let generation = Generation {
         number: 1,
         trusts: [("a".to_owned(), Arc::new(view))].into(),
-        policies: Arc::new(PolicySet::new(vec![policy]).unwrap()),
+        policies: Arc::new(PolicySet::new(vec![policy], Vec::new()).unwrap()),
+        availability: Availability::Strict,
         built: jiff::Timestamp::UNIX_EPOCH,
     };
     for (reference, digest) in questions {
         let request = Request { reference, digest, size: None };
-        let verdict = generation.decide(&request, now).unwrap();
+        let verdict = generation.decide(&request, now, &|_| true).unwrap();
         let signed = meant.get(reference).is_some_and(|signed| signed == digest);
         match verdict.decision {
             Decision::Allow => assert!(signed, "{reference} {digest} was never signed"),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use testkit::{FakeImage, Team, damage};
 use tufd_tuf::anchor::Said;
-use tufd_tuf::image::{ImagePattern, Policy, PolicySet};
+use tufd_tuf::image::{ImagePattern, Policy, PolicySet, Rule};
+use tufd_tuf::known_good::Availability;
 use tufd_tuf::reason::Reason;
 use tufd_tuf::verdict::{Decision, Generation, Request, Verdict};
 use tufd_tuf::view::FloorsKnown;
@@ -18,24 +19,28 @@ use super::world::{API, World, target};
 
 const REPOSITORY: &str = "registry.acme.example/payments/api";
 
-struct Asked {
-    world: World,
-    generation: Generation,
+pub(crate) struct Asked {
+    pub(crate) world: World,
+    pub(crate) generation: Generation,
 }
 
 fn policy(images: &str, trust: &str) -> Policy {
-    Policy { images: ImagePattern::new(images).unwrap(), trust: trust.to_owned() }
+    Policy {
+        images: ImagePattern::new(images).unwrap(),
+        rule: Rule::Enforce { trust: trust.to_owned() },
+    }
 }
 
 impl Asked {
-    fn of(world: World) -> Self {
+    pub(crate) fn of(world: World) -> Self {
         let trusts = BTreeMap::from([("acme".to_owned(), Arc::new(view(&world, &world.node())))]);
         let policies =
             vec![policy("registry.acme.example/**", "acme"), policy("lost.example/**", "lost")];
         let generation = Generation {
             number: 7,
             trusts,
-            policies: Arc::new(PolicySet::new(policies).unwrap()),
+            policies: Arc::new(PolicySet::new(policies, Vec::new()).unwrap()),
+            availability: Availability::Strict,
             built: world.clock.now() - SignedDuration::from_hours(1),
         };
         Self { world, generation }
@@ -47,7 +52,7 @@ impl Asked {
 
     fn ask(&self, reference: &str, digest: &str, size: Option<u64>) -> Verdict {
         let request = Request { reference, digest, size };
-        self.generation.decide(&request, self.world.clock.now()).unwrap()
+        self.generation.decide(&request, self.world.clock.now(), &|_| true).unwrap()
     }
 
     fn reason(&self, reference: &str, digest: &str) -> Reason {
@@ -57,7 +62,7 @@ impl Asked {
         verdict.reason
     }
 
-    fn change(&mut self, change: impl FnOnce(&mut tufd_tuf::view::TrustView)) {
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut tufd_tuf::view::TrustView)) {
         let view = self.generation.trusts.get_mut("acme").unwrap();
         change(Arc::make_mut(view));
     }
@@ -67,7 +72,7 @@ fn digest(descriptor: tufpub::Descriptor) -> String {
     descriptor.digest().to_string()
 }
 
-fn api() -> (FakeImage, String) {
+pub(crate) fn api() -> (FakeImage, String) {
     let image = FakeImage::new("api 1.0");
     (image, digest(image.index))
 }
@@ -202,7 +207,7 @@ fn verdict_of_the_wrong_trust() {
         policy("registry.acme.example/**", "acme"),
         policy("registry.acme.example/payments/*", "others"),
     ];
-    asked.generation.policies = Arc::new(PolicySet::new(policies).unwrap());
+    asked.generation.policies = Arc::new(PolicySet::new(policies, Vec::new()).unwrap());
     let verdict = asked.ask(API, &index, None);
     assert_eq!(
         (verdict.reason, verdict.trust.as_deref()),
@@ -217,13 +222,13 @@ fn no_verdict_where_nothing_was_verified() {
     let now = asked.world.clock.now();
     asked.change(|view| (view.root, view.trouble) = (None, Some("no source answers".into())));
     let request = Request { reference: API, digest: &index, size: None };
-    let none = asked.generation.decide(&request, now).unwrap_err();
+    let none = asked.generation.decide(&request, now, &|_| true).unwrap_err();
     assert_eq!(none.trust, "acme");
     assert!(
         none.to_string().starts_with("NO_TRUST") && none.to_string().contains("no source answers")
     );
     let lost = Request { reference: "lost.example/x", ..request };
-    assert_eq!(asked.generation.decide(&lost, now).unwrap_err().trust, "lost");
+    assert_eq!(asked.generation.decide(&lost, now, &|_| true).unwrap_err().trust, "lost");
 }
 
 #[test]

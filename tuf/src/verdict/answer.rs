@@ -1,41 +1,17 @@
-//! The answer: a pure function of what the node trusts, its policies, the time and the request.
+//! What a verdict says, and how it comes to say it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use jiff::Timestamp as Time;
 
-use crate::image::{ImageDigest, PolicySet, Reference};
+use super::generation::{Asked, Request};
+use crate::image::Exemption;
 use crate::key::Fingerprint;
-use crate::metadata::{Role, RoleName, Version};
+use crate::known_good::AllowKey;
+use crate::metadata::{Role, RoleName, Snapshot, Timestamp, Version};
 use crate::reason::Reason;
 use crate::search::{Answer, search};
-use crate::trust::Fresh;
-use crate::view::{Closed, TrustView};
-
-/// What is asked.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// As the user wrote it.
-    pub reference: &'a str,
-    /// `sha256:…` of what is about to be pulled.
-    pub digest: &'a str,
-    /// Size of the descriptor in bytes, where known.
-    pub size: Option<u64>,
-}
-
-/// Everything that answers, swapped in whole.
-#[derive(Debug, Clone)]
-pub struct Generation {
-    /// Grows by one with each change.
-    pub number: u64,
-    /// Every `[[trust]]` by name.
-    pub trusts: BTreeMap<String, Arc<TrustView>>,
-    /// Which of them speaks of which images.
-    pub policies: Arc<PolicySet>,
-    /// When this program was built: no clock stands before that.
-    pub built: Time,
-}
+use crate::trust::{Fresh, Grace};
 
 /// Allowed or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +47,8 @@ pub struct Verdict {
     pub expires: BTreeMap<RoleName, Time>,
     /// The generation that answered.
     pub generation: u64,
+    /// What the answer would have been, where a mode overrode it.
+    pub would_be: Option<Decision>,
     /// The first moment at which the answer may change without anything new.
     pub valid_until: Option<Time>,
 }
@@ -85,53 +63,24 @@ pub struct NoVerdict {
     pub text: String,
 }
 
-impl Generation {
-    /// Answers a request at a time.
-    ///
-    /// # Errors
-    /// [`NoVerdict`]
-    pub fn decide(&self, request: &Request<'_>, now: Time) -> Result<Verdict, NoVerdict> {
-        let mut verdict = Verdict::new(request, self.number);
-        if now < self.built {
-            let text = format!(
-                "the clock says {now}, but this program was built at {}; set the clock",
-                self.built
-            );
-            return Ok(verdict.deny(Reason::ClockImplausible, text));
-        }
-        let (reference, digest) = match parse(request) {
-            Ok(parsed) => parsed,
-            Err(text) => return Ok(verdict.deny(Reason::InvalidReference, text)),
-        };
-        verdict.reference = reference.to_string();
-        let Some(policy) = self.policies.find(reference.name()) else {
-            let text =
-                format!("no [[policy]] matches {}; add one or use another image", reference.name());
-            return Ok(verdict.deny(Reason::NoPolicy, text));
-        };
-        verdict.trust = Some(policy.trust.clone());
-        let Some(view) = self.trusts.get(&policy.trust) else {
-            return Err(NoVerdict {
-                trust: policy.trust.clone(),
-                text: "it is not configured".into(),
-            });
-        };
-        match view.fresh(now) {
-            Ok(fresh) => {
-                let answer =
-                    verdict.of_chain(fresh).of_target(fresh, &reference, digest, request.size);
-                Ok(answer.valid_until(view.anchor.changes_at(&view.limits, now)))
-            }
-            Err(Closed { reason: Reason::NoTrust, text }) => {
-                Err(NoVerdict { trust: policy.trust.clone(), text })
-            }
-            Err(Closed { reason, text }) => Ok(verdict.deny(reason, text)),
-        }
-    }
-}
-
 impl Verdict {
-    fn new(request: &Request<'_>, generation: u64) -> Self {
+    /// Names this question, and an ALLOW to it if it is one.
+    #[must_use]
+    pub fn allow_key(&self) -> AllowKey {
+        AllowKey::new(self.trust.as_deref().unwrap_or_default(), &self.reference, &self.digest)
+    }
+
+    /// Whether it is a plain yes: a role vouches for the image under an unexpired chain.
+    #[must_use]
+    pub fn is_yes(&self) -> bool {
+        self.decision == Decision::Allow && self.reason == Reason::Signed
+    }
+
+    pub(super) fn is_no(&self) -> bool {
+        self.decision == Decision::Deny || self.would_be.is_some()
+    }
+
+    pub(super) fn new(request: &Request<'_>, generation: u64) -> Self {
         Self {
             decision: Decision::Deny,
             reason: Reason::NoPolicy,
@@ -144,15 +93,84 @@ impl Verdict {
             versions: BTreeMap::new(),
             expires: BTreeMap::new(),
             generation,
+            would_be: None,
             valid_until: None,
         }
     }
 
-    fn deny(mut self, reason: Reason, text: String) -> Self {
+    pub(super) fn deny(mut self, reason: Reason, text: String) -> Self {
         self.decision = Decision::Deny;
         self.reason = reason;
         self.text = text;
         self
+    }
+
+    /// Only the question: what was asked, and of whom.
+    pub(super) fn unanswered(&self) -> Self {
+        Self {
+            role_path: Vec::new(),
+            keys: BTreeSet::new(),
+            versions: BTreeMap::new(),
+            expires: BTreeMap::new(),
+            valid_until: None,
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn of(mut self, trust: &str) -> Self {
+        self.trust = Some(trust.to_owned());
+        self
+    }
+
+    pub(super) fn noting(mut self, note: &str) -> Self {
+        self.text = format!("{}; {note}", self.text);
+        self
+    }
+
+    pub(super) fn exempt(mut self, exemption: &Exemption) -> Self {
+        let Exemption { images, digests: _, until, reason } = exemption;
+        self.decision = Decision::Allow;
+        self.reason = Reason::Exempt;
+        self.text = format!("exempt under {images} until {until}: {reason}");
+        self.valid_until = Some(*until);
+        self
+    }
+
+    /// What mode `warn` makes of it.
+    pub(super) fn allowed_anyway(mut self) -> Self {
+        if self.decision == Decision::Deny {
+            (self.decision, self.would_be) = (Decision::Allow, Some(Decision::Deny));
+        }
+        self
+    }
+
+    /// What a chain past its expiry says, of an image that was denied for that expiry only.
+    pub(super) fn known_good(
+        self,
+        grace: Grace<'_>,
+        asked: Asked<'_>,
+        anchor_changes: Option<Time>,
+        strict: &Self,
+    ) -> Self {
+        let mut found = self.of_target(grace.chain(), asked);
+        let lasting = found
+            .expires
+            .iter()
+            .filter(|(role, _)| ![Timestamp::TYPE, Snapshot::TYPE].contains(&role.as_str()));
+        let ends = lasting.map(|(_, expires)| *expires).chain(anchor_changes);
+        found.valid_until = ends.chain([grace.until()]).min();
+        if found.decision == Decision::Allow {
+            found.reason = Reason::KnownGood;
+            found.would_be = Some(Decision::Deny);
+            found.text = format!(
+                "{}; allowed here before, and until {} for lack of anything fresh: {}: {}",
+                found.text,
+                grace.until(),
+                strict.reason,
+                strict.text
+            );
+        }
+        found
     }
 
     fn by<R: Role>(&mut self, name: &RoleName, role: &R) {
@@ -161,7 +179,7 @@ impl Verdict {
     }
 
     /// Until the first role that was asked expires, or a clock of the anchor runs out.
-    fn valid_until(mut self, anchor_changes: Option<Time>) -> Self {
+    pub(super) fn valid_until(mut self, anchor_changes: Option<Time>) -> Self {
         self.valid_until = self.expires.values().copied().chain(anchor_changes).min();
         self
     }
@@ -176,13 +194,9 @@ impl Verdict {
     }
 
     /// Looks the image up. Takes the proof that the chain is unexpired now.
-    fn of_target(
-        mut self,
-        fresh: Fresh<'_>,
-        reference: &Reference,
-        digest: ImageDigest,
-        size: Option<u64>,
-    ) -> Self {
+    pub(super) fn of_target(mut self, fresh: Fresh<'_>, asked: Asked<'_>) -> Self {
+        let Asked { reference, digest, size, now: _ } = asked;
+        self = self.of_chain(fresh);
         let path = reference.target_path(digest);
         match search(&fresh, &path) {
             Answer::Found { target, role, path: roles, asked } => {
@@ -233,15 +247,5 @@ impl Verdict {
                 self.deny(Reason::RoleExpired, text)
             }
         }
-    }
-}
-
-/// The digest inside the name must equal the one given.
-fn parse(request: &Request<'_>) -> Result<(Reference, ImageDigest), String> {
-    let reference: Reference = request.reference.parse().map_err(|e| format!("{e}"))?;
-    let digest: ImageDigest = request.digest.parse().map_err(|e| format!("{e}"))?;
-    match reference.digest().filter(|named| *named != digest) {
-        Some(named) => Err(format!("the reference names {named}, but {digest} was asked about")),
-        None => Ok((reference, digest)),
     }
 }
