@@ -105,6 +105,16 @@ impl TrustView {
         self.time_floor.map_or(now, |floor| floor.max(now))
     }
 
+    /// Lets a chain answer. While it lacks roles, the last complete one is kept for known-good.
+    pub fn replace_chain(&mut self, chain: Arc<Trust>, now: Time) {
+        let before = self.chain.replace(Arc::clone(&chain)).filter(|before| before.is_complete());
+        self.earlier = match before.map(|chain| Earlier { chain, since: now }) {
+            _ if chain.is_complete() => None,
+            Some(earlier) => Some(earlier),
+            None => self.earlier.take(),
+        };
+    }
+
     /// Proves that the chain may answer now, or says why nothing may.
     ///
     /// # Errors

@@ -166,8 +166,9 @@ impl<'k> Update<'k> {
             tracing::warn!(target: "audit", trust = %self.trust().name, "FLOORS_FOUND");
         }
         if !same || found_again {
+            let now = self.keeper.clock.now();
             self.keeper.board.update(&self.trust().name, |view| {
-                view.chain = Some(trust);
+                view.replace_chain(trust, now);
                 view.floors = if found_again { FloorsKnown::Yes } else { view.floors };
             });
         }
@@ -177,11 +178,13 @@ impl<'k> Update<'k> {
     fn publish_trouble(&self, trouble: Option<String>) {
         let repository =
             if self.answered > 0 { Repository::Reachable } else { Repository::Unreachable };
-        let view = self.view();
-        if view.trouble != trouble || view.repository != repository {
+        let (view, time_floor) = (self.view(), self.keeper.record.floors_now().time());
+        let before = (&view.trouble, view.repository, view.time_floor);
+        if before != (&trouble, repository, time_floor) {
             self.keeper.board.update(&self.trust().name, |view| {
                 view.trouble = trouble;
                 view.repository = repository;
+                view.time_floor = time_floor;
             });
         }
     }

@@ -3,6 +3,7 @@
 use tonic::{Request, Response, Status};
 use tufd_proto::v1;
 use tufd_proto::v1::verifier_server::Verifier;
+use tufd_tuf::known_good::Availability;
 use tufd_tuf::reason::Reason;
 use tufd_tuf::verdict::{self, Decision, NoVerdict, Verdict};
 
@@ -46,7 +47,14 @@ impl Verifier for VerifierService {
 
 impl VerifierService {
     fn decide(&self, request: &verdict::Request<'_>) -> Result<Verdict, NoVerdict> {
-        self.0.board.now().decide(request, self.0.clock.now(), &|_| false)
+        let (generation, now) = (self.0.board.now(), self.0.clock.now());
+        let allowed = &self.0.allowed;
+        let answer =
+            generation.decide(request, now, &|key| allowed.knows(&key.into_bytes()))?;
+        if answer.is_yes() && generation.availability != Availability::Strict {
+            allowed.note(answer.allow_key().into_bytes(), now);
+        }
+        Ok(answer)
     }
 }
 
@@ -64,8 +72,11 @@ fn could_become_allow(answer: &Result<Verdict, NoVerdict>) -> Option<&str> {
 fn log(verdict: &Verdict, peer: Option<Peer>) {
     let Verdict { decision, reason, text, reference, digest, generation, .. } = verdict;
     match decision {
+        Decision::Allow if verdict.is_yes() => {
+            tracing::debug!(?reference, ?digest, %reason, ?peer, generation, "ALLOW");
+        }
         Decision::Allow => {
-            tracing::debug!(?reference, ?digest, %reason, ?peer, generation, "ALLOW")
+            tracing::warn!(target: "audit", ?reference, ?digest, %reason, ?text, ?peer, generation, "PASSED");
         }
         Decision::Deny => {
             tracing::warn!(target: "audit", ?reference, ?digest, %reason, ?text, ?peer, generation, "DENY");

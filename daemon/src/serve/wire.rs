@@ -24,12 +24,8 @@ pub(super) fn by_role<T, U>(
 }
 
 pub(super) fn verdict(verdict: Verdict) -> v1::Verdict {
-    let decision = match verdict.decision {
-        Decision::Allow => v1::Decision::Allow,
-        Decision::Deny => v1::Decision::Deny,
-    };
     v1::Verdict {
-        decision: decision.into(),
+        decision: decision(verdict.decision).into(),
         reason: verdict.reason.code().to_owned(),
         text: verdict.text,
         reference: verdict.reference,
@@ -40,7 +36,14 @@ pub(super) fn verdict(verdict: Verdict) -> v1::Verdict {
         versions: by_role(verdict.versions, u64::from),
         expires: by_role(verdict.expires, time),
         generation: verdict.generation,
-        would_be: v1::Decision::Unspecified.into(),
+        would_be: verdict.would_be.map_or(v1::Decision::Unspecified, decision).into(),
         valid_until: verdict.valid_until.map(time),
+    }
+}
+
+fn decision(decision: Decision) -> v1::Decision {
+    match decision {
+        Decision::Allow => v1::Decision::Allow,
+        Decision::Deny => v1::Decision::Deny,
     }
 }
