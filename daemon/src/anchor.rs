@@ -7,16 +7,20 @@ use jiff::Timestamp;
 use spiffe::TrustDomain;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
-use tufd_tuf::anchor::{AnchorState, Heard, Place, Said};
+use tufd_tuf::anchor::{AnchorState, Heard, Said};
+use tufd_tuf::condition::{Change, Condition};
+use tufd_tuf::view::TrustView;
 
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::ledger::Ledger;
 use crate::refresh::Refresher;
-use crate::workload_api::{BundleEvent, Position};
+use crate::workload_api::BundleEvent;
 
 /// How often withdrawals are looked at when nothing is heard: they come into force without a word.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
+/// A disk that refused to take an anchor is asked again after this.
+const WRITE_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// One trust that listens.
 #[derive(Debug, Clone)]
@@ -46,7 +50,7 @@ pub async fn keep(
                 Err(_) => None,
             };
             for listener in &listeners {
-                if hear(listener, event.as_ref(), &board, clock.now()) != Heard::Same {
+                if hear(listener, event.as_ref(), &board, clock.now()) {
                     changed.send_replace(());
                 }
             }
@@ -62,61 +66,77 @@ pub async fn keep(
     }
 }
 
-/// Brings the floor file up to what answers, whenever that changed.
+/// Brings the floor file up to what answers, whenever that changed, and again after a disk that refused.
 async fn write_down(
     mut changes: watch::Receiver<()>,
     listeners: &[Listener],
     board: &Board,
     ledger: &Ledger,
 ) {
-    while changes.changed().await.is_ok() {
+    let mut wait = None;
+    while next(&mut changes, wait).await.is_ok() {
+        wait = None;
         for Listener { name, domain, refresher: _ } in listeners {
             let Some(view) = board.trust(name) else { continue };
             let anchor = view.anchor.clone();
             if let Err(error) =
                 ledger.record(domain.as_str(), move |page| page.anchor = anchor).await
             {
+                wait = Some(WRITE_AGAIN_AFTER);
                 tracing::error!(trust = %name, error = &error as &dyn std::error::Error, "the anchor is not on the disk");
             }
         }
     }
 }
 
-/// Takes in an event, or nothing but the time.
-fn hear(listener: &Listener, event: Option<&BundleEvent>, board: &Board, now: Timestamp) -> Heard {
-    let Listener { name, domain, refresher } = listener;
-    let Some(view) = board.trust(name) else { return Heard::Same };
-    let mut anchor = view.anchor.clone();
-    let settled = anchor.settle(&view.limits, now);
-    if settled != Heard::Same {
-        tracing::error!(target: "audit", trust = %name, "ANCHOR_WITHDRAWN");
+/// The next change, or the end of a wait.
+async fn next(
+    changes: &mut watch::Receiver<()>,
+    wait: Option<Duration>,
+) -> Result<(), watch::error::RecvError> {
+    match wait {
+        Some(wait) => timeout(wait, changes.changed()).await.unwrap_or(Ok(())),
+        None => changes.changed().await,
     }
-    let heard = event
-        .map_or(Ok(Heard::Same), |event| anchor.hear(said(event, domain), domain.as_str(), now));
+}
+
+/// Takes in an event, or nothing but the time. Whether that changed the anchor.
+fn hear(listener: &Listener, event: Option<&BundleEvent>, board: &Board, now: Timestamp) -> bool {
+    let Listener { name, domain, refresher } = listener;
+    let Some(view) = board.trust(name) else { return false };
+    let mut next = TrustView::clone(&view);
+    // First, so that a message which comes too late finds the withdrawal in force.
+    next.anchor.settle(&view.limits, now);
+    let heard = event.map_or(Ok(Heard::Same), |event| {
+        next.anchor.hear(said(event, domain), domain.as_str(), now)
+    });
     let heard = heard.unwrap_or_else(|error| {
         tracing::error!(trust = %name, %error, "the bundle confirms nothing");
         Heard::Same
     });
-    if anchor == view.anchor {
-        return Heard::Same;
+    let change = next.note(now);
+    if next.anchor == view.anchor {
+        return false;
     }
     if let Some(event) = event {
-        log_change(name, event, &view.anchor, &anchor);
+        log_event(name, event, &view.anchor, &next.anchor);
     }
-    board.update(name, |view| view.anchor = anchor);
+    board.update(name, |view| view.anchor = next.anchor);
+    if let Some(change) = change {
+        log_change(name, change);
+    }
     // Without a root, every word of the agent may be the one that lets a root be entered.
     if heard == Heard::Bundle || view.root.is_none() {
         refresher.wake();
     }
-    if heard == Heard::Same { settled } else { heard }
+    true
 }
 
 fn said<'e>(event: &'e BundleEvent, domain: &TrustDomain) -> Said<'e> {
     match event {
-        BundleEvent::Message { position, bundles } => match (bundles.get(domain), position) {
-            (Some(der), Position::First) => Said::Authorities(der, Place::First),
-            (Some(der), Position::Later) => Said::Authorities(der, Place::Later),
-            (None, _) => Said::Missing,
+        BundleEvent::Message { place, bundles } => match bundles.get(domain) {
+            Some(der) => Said::Authorities(der, *place),
+            None => Said::Missing,
         },
         BundleEvent::PermissionDenied { .. } => Said::PermissionDenied,
         BundleEvent::Undecodable { .. } => Said::Undecodable,
@@ -124,7 +144,7 @@ fn said<'e>(event: &'e BundleEvent, domain: &TrustDomain) -> Said<'e> {
     }
 }
 
-fn log_change(trust: &str, event: &BundleEvent, before: &AnchorState, after: &AnchorState) {
+fn log_event(trust: &str, event: &BundleEvent, before: &AnchorState, after: &AnchorState) {
     let keys = |state: &AnchorState| {
         let keys = state.bundle().map(|bundle| bundle.keys().to_vec()).unwrap_or_default();
         keys.iter().map(|key| key.fingerprint.to_string()).collect::<Vec<_>>()
@@ -146,6 +166,26 @@ fn log_change(trust: &str, event: &BundleEvent, before: &AnchorState, after: &An
         }
         BundleEvent::Unreachable { text } => {
             tracing::warn!(%trust, %text, "the SPIRE agent cannot be reached");
+        }
+    }
+}
+
+/// A line for each change of condition, as loud as what it means for an operator.
+fn log_change(trust: &str, Change { from, to }: Change) {
+    let (from, name, meaning) = (from.map_or("", Condition::name), to.name(), to.meaning());
+    match to {
+        Condition::Withdrawn
+        | Condition::Stale
+        | Condition::NotCovered
+        | Condition::Denied
+        | Condition::Undecodable => {
+            tracing::error!(target: "audit", %trust, from, to = name, meaning, "ANCHOR_STATE");
+        }
+        Condition::Missing | Condition::Empty | Condition::Unreachable | Condition::Behind => {
+            tracing::warn!(target: "audit", %trust, from, to = name, meaning, "ANCHOR_STATE");
+        }
+        Condition::Cached | Condition::Fresh | Condition::Waiting => {
+            tracing::info!(target: "audit", %trust, from, to = name, meaning, "ANCHOR_STATE");
         }
     }
 }

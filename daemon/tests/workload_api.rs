@@ -11,8 +11,9 @@ use spiffe::TrustDomain;
 use testkit::workload_api::FakeWorkloadApi;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use tufd::workload_api::{BundleEvent, Position, WorkloadApi};
+use tufd::workload_api::{BundleEvent, WorkloadApi};
 use tufd_proto::workload::X509BundlesResponse;
+use tufd_tuf::anchor::Place;
 
 const OURS: &str = "tuf-root.example";
 /// After this a test fails instead of hanging.
@@ -84,10 +85,10 @@ fn domain(name: &str) -> TrustDomain {
     TrustDomain::new(name).unwrap()
 }
 
-fn message(position: Position, ours: Option<&[u8]>) -> BundleEvent {
+fn message(place: Place, ours: Option<&[u8]>) -> BundleEvent {
     let bundles: BTreeMap<_, _> =
         ours.map(|der| (domain(OURS), der.to_vec())).into_iter().collect();
-    BundleEvent::Message { position, bundles }
+    BundleEvent::Message { place, bundles }
 }
 
 #[tokio::test]
@@ -96,19 +97,19 @@ async fn bundle_changes_empties_and_withdrawals_arrive_as_such() {
     let agent = room.agent();
     agent.set(OURS, "one");
     let mut watch = Watch::of(room.api());
-    assert_eq!(watch.next().await, message(Position::First, Some(b"one")));
+    assert_eq!(watch.next().await, message(Place::First, Some(b"one")));
     agent.set(OURS, "onetwo");
-    assert_eq!(watch.next().await, message(Position::Later, Some(b"onetwo")));
+    assert_eq!(watch.next().await, message(Place::Later, Some(b"onetwo")));
     agent.set(OURS, "");
-    assert_eq!(watch.next().await, message(Position::Later, Some(b"")));
+    assert_eq!(watch.next().await, message(Place::Later, Some(b"")));
     agent.set("other.example", "x");
-    assert_eq!(watch.next().await, message(Position::Later, Some(b"")));
+    assert_eq!(watch.next().await, message(Place::Later, Some(b"")));
     agent.remove(OURS);
-    assert_eq!(watch.next().await, message(Position::Later, None));
+    assert_eq!(watch.next().await, message(Place::Later, None));
     agent.set(OURS, "one");
-    assert_eq!(watch.next().await, message(Position::Later, Some(b"one")));
+    assert_eq!(watch.next().await, message(Place::Later, Some(b"one")));
     agent.clear();
-    assert_eq!(watch.next().await, message(Position::Later, None));
+    assert_eq!(watch.next().await, message(Place::Later, None));
 }
 
 #[tokio::test]
@@ -116,7 +117,7 @@ async fn bundle_empty_map_at_first_is_a_message() {
     let room = Room::new();
     let _agent = room.agent();
     let mut watch = Watch::of(room.api());
-    assert_eq!(watch.next().await, message(Position::First, None));
+    assert_eq!(watch.next().await, message(Place::First, None));
 }
 
 #[tokio::test]
@@ -125,7 +126,7 @@ async fn bundle_bad_foreign_certificate_does_not_hide_our_withdrawal() {
     let agent = room.agent();
     agent.set(OURS, "one");
     let mut watch = Watch::of(room.api());
-    assert_eq!(watch.next().await, message(Position::First, Some(b"one")));
+    assert_eq!(watch.next().await, message(Place::First, Some(b"one")));
     agent.raw(X509BundlesResponse {
         bundles: HashMap::from([
             ("spiffe://foreign.example".to_owned(), b"\x30\x82not a certificate".to_vec()),
@@ -133,7 +134,7 @@ async fn bundle_bad_foreign_certificate_does_not_hide_our_withdrawal() {
         ]),
         ..X509BundlesResponse::default()
     });
-    assert_eq!(watch.next().await, message(Position::Later, None));
+    assert_eq!(watch.next().await, message(Place::Later, None));
 }
 
 #[tokio::test]
@@ -142,7 +143,7 @@ async fn bundle_under_a_second_name_of_ours_is_undecodable() {
     let agent = room.agent();
     agent.set(OURS, "one");
     let mut watch = Watch::of(room.api());
-    assert_eq!(watch.next().await, message(Position::First, Some(b"one")));
+    assert_eq!(watch.next().await, message(Place::First, Some(b"one")));
     agent.set("TUF-ROOT.example", "two");
     assert!(
         matches!(watch.next().await, BundleEvent::Undecodable { text } if text.contains("TUF-ROOT"))
@@ -152,7 +153,7 @@ async fn bundle_under_a_second_name_of_ours_is_undecodable() {
     while matches!(event, BundleEvent::Undecodable { .. }) {
         event = watch.next().await;
     }
-    assert_eq!(event, message(Position::First, Some(b"one")));
+    assert_eq!(event, message(Place::First, Some(b"one")));
 }
 
 #[tokio::test]
@@ -161,7 +162,7 @@ async fn agent_denies_then_allows_again() {
     let agent = room.agent();
     agent.set(OURS, "one");
     let mut watch = Watch::of(room.api());
-    assert_eq!(watch.next().await, message(Position::First, Some(b"one")));
+    assert_eq!(watch.next().await, message(Place::First, Some(b"one")));
     agent.deny();
     let denied = BundleEvent::PermissionDenied { text: "no identity issued".to_owned() };
     assert_eq!(watch.next().await, denied);
@@ -171,7 +172,7 @@ async fn agent_denies_then_allows_again() {
     while event == denied {
         event = watch.next().await;
     }
-    assert_eq!(event, message(Position::First, Some(b"one")));
+    assert_eq!(event, message(Place::First, Some(b"one")));
 }
 
 #[tokio::test]
@@ -180,14 +181,14 @@ async fn agent_killed_and_restarted_is_found_again() {
     let mut agent = room.agent();
     agent.set(OURS, "one");
     let mut watch = Watch::of(room.api());
-    assert_eq!(watch.next().await, message(Position::First, Some(b"one")));
+    assert_eq!(watch.next().await, message(Place::First, Some(b"one")));
     agent.stop();
     watch.next_unreachable().await;
     let absent = watch.next_unreachable().await;
     assert!(absent.contains("api.sock") && absent.contains("No such file"), "{absent}");
     agent.set(OURS, "two");
     agent.restart().unwrap();
-    assert_eq!(watch.next_reached().await, message(Position::First, Some(b"two")));
+    assert_eq!(watch.next_reached().await, message(Place::First, Some(b"two")));
 }
 
 #[tokio::test]
@@ -254,11 +255,7 @@ async fn path_world_writable_parent_refused() {
     assert!(text.contains("writable by group or others"), "{text}");
     assert_eq!(*agent.streams_opened().borrow(), 0, "nothing was asked of it");
     fs::set_permissions(room.dir.path(), Permissions::from_mode(0o1777)).unwrap();
-    assert_eq!(
-        watch.next_reached().await,
-        message(Position::First, None),
-        "sticky parents are sound"
-    );
+    assert_eq!(watch.next_reached().await, message(Place::First, None), "sticky parents are sound");
 }
 
 #[tokio::test]
@@ -268,7 +265,7 @@ async fn path_through_a_link_leads_to_the_checked_place() {
     let link = room.socket.with_file_name("link.sock");
     symlink(&room.socket, &link).unwrap();
     let mut watch = Watch::of(WorkloadApi::new(link, vec![own_uid()]));
-    assert_eq!(watch.next().await, message(Position::First, None));
+    assert_eq!(watch.next().await, message(Place::First, None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -277,7 +274,7 @@ async fn message_oversized_alarms_without_a_spin() {
     let agent = room.agent();
     agent.set(OURS, "one");
     let mut watch = Watch::of(room.api());
-    assert_eq!(watch.next().await, message(Position::First, Some(b"one")));
+    assert_eq!(watch.next().await, message(Place::First, Some(b"one")));
     agent.set("huge.example", vec![0; 2 * 1024 * 1024]);
     let started = Instant::now();
     let mut alarms: u32 = 0;
@@ -301,7 +298,7 @@ async fn stream_is_reopened_every_hour() {
     let mut watch = Watch::of(room.api());
     for hour in 0..3 {
         let event = watch.events.recv().await;
-        assert_eq!(event, Some(message(Position::First, Some(b"one"))));
+        assert_eq!(event, Some(message(Place::First, Some(b"one"))));
         assert!(started.elapsed() >= Duration::from_secs(3600 * hour), "hour {hour}");
     }
     assert_eq!(*agent.streams_opened().borrow(), 3);

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 use tufd_proto::v1::{
-    Anchor, AnchorKey, Decision, RefreshResponse, RefreshResult, Role, Root, Source, TrustEntry,
-    TrustState, Verdict, Warning,
+    Anchor, AnchorKey, RefreshResponse, RefreshResult, Role, Root, Source, TrustEntry, TrustState,
+    Verdict, Warning,
 };
 
-use super::text::moment;
+use super::text::{decision, moment};
 
 pub(super) fn verdict(verdict: Verdict) -> Value {
     let Verdict {
@@ -124,12 +124,4 @@ fn warning(warning: Warning) -> Value {
 /// RFC 3339, or null where there is none.
 fn date(timestamp: Option<prost_types::Timestamp>) -> Value {
     moment(timestamp).map_or(Value::Null, |moment| Value::String(moment.to_string()))
-}
-
-/// Null where nothing was decided.
-fn decision(number: i32) -> Value {
-    match Decision::try_from(number) {
-        Ok(decision @ (Decision::Allow | Decision::Deny)) => json!(decision.as_str_name()),
-        Ok(Decision::Unspecified) | Err(_) => Value::Null,
-    }
 }

@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use tufd_proto::v1::{Anchor, Decision, RefreshResponse, Root, TrustEntry, TrustState, Verdict};
+use tufd_proto::v1::{Anchor, RefreshResponse, Root, TrustEntry, TrustState, Verdict};
 
 use super::table::Page;
-use super::text::{moment, moment_from, round};
+use super::text::{decision, moment, moment_from, round};
 
 /// Roles in the order in which they are verified; delegated ones follow by name.
 const ROLES: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];
@@ -12,11 +12,12 @@ const ROLES: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];
 pub(super) fn verdict(verdict: &Verdict) -> String {
     let now = Timestamp::now();
     let mut page = Page::default();
-    page.line(&format!("{} {}: {}", decision(verdict.decision), verdict.reason, verdict.text));
+    let decided = decision(verdict.decision).unwrap_or_default();
+    page.line(&format!("{decided} {}: {}", verdict.reason, verdict.text));
     page.facts([
         ("reference", verdict.reference.clone()),
         ("digest", verdict.digest.clone()),
-        ("would be", decision(verdict.would_be).to_owned()),
+        ("would be", decision(verdict.would_be).unwrap_or_default().to_owned()),
         ("trust", verdict.trust.clone()),
         ("role path", verdict.role_path.join(" → ")),
         ("keys", verdict.keys.join(", ")),
@@ -202,13 +203,6 @@ fn coverage(root: &Root) -> String {
 
 fn number(number: u64, unit: &str) -> String {
     if number == 0 { String::new() } else { format!("{number}{unit}") }
-}
-
-fn decision(number: i32) -> &'static str {
-    match Decision::try_from(number) {
-        Ok(decision @ (Decision::Allow | Decision::Deny)) => decision.as_str_name(),
-        Ok(Decision::Unspecified) | Err(_) => "",
-    }
 }
 
 fn ordered(versions: &HashMap<String, u64>) -> Vec<(&str, u64)> {

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use tufd_proto::v1::Decision;
 
 /// Cuts what could steer a terminal or forge another line out of a text that others wrote.
 pub(super) fn clean(text: &str) -> String {
@@ -23,6 +24,14 @@ pub(super) fn moment_from(timestamp: Option<prost_types::Timestamp>, now: Timest
         ),
         (None, Some(_)) => "outside the calendar".to_owned(),
         (None, None) => "-".to_owned(),
+    }
+}
+
+/// `ALLOW` or `DENY`; `None` where nothing was decided.
+pub(super) fn decision(number: i32) -> Option<&'static str> {
+    match Decision::try_from(number) {
+        Ok(decision @ (Decision::Allow | Decision::Deny)) => Some(decision.as_str_name()),
+        Ok(Decision::Unspecified) | Err(_) => None,
     }
 }
 

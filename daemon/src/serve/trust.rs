@@ -6,7 +6,7 @@ use jiff::Timestamp as Time;
 use tonic::{Request, Response, Status};
 use tufd_proto::v1;
 use tufd_proto::v1::trust_server::Trust;
-use tufd_tuf::anchor::Standing;
+use tufd_tuf::condition::{Condition, Noted};
 use tufd_tuf::metadata::{Delegation, Role as _, RoleKeys, Targets, Threshold};
 use tufd_tuf::trust::{Edge, Trust as Chain};
 use tufd_tuf::verified::Verified;
@@ -92,7 +92,9 @@ pub(super) fn versions(view: &TrustView) -> HashMap<String, u64> {
 }
 
 fn anchor(view: &TrustView, now: Time) -> v1::Anchor {
-    let standing = view.anchor.standing(&view.limits, now);
+    let Noted { condition, since } = view.noted(now);
+    let pends = condition != Condition::Withdrawn;
+    let withdraws = view.anchor.withdraws_at(&view.limits).filter(|_| pends);
     let coverage = view.coverage();
     let covering = coverage.as_ref().and_then(|coverage| coverage.keys());
     let in_root = view.root.as_ref().map(|root| root.root().fingerprints()).unwrap_or_default();
@@ -104,8 +106,8 @@ fn anchor(view: &TrustView, now: Time) -> v1::Anchor {
         covers: covering.is_some_and(|keys| keys.contains(&key.fingerprint)),
     });
     v1::Anchor {
-        state: standing.name().to_owned(),
-        since: view.anchor.since(standing).map(wire::time),
+        state: condition.name().to_owned(),
+        since: Some(wire::time(since)),
         threshold: view.rules.threshold.get(),
         keys: keys.collect(),
         skipped: view.anchor.bundle().map(|bundle| bundle.skipped()).unwrap_or_default(),
@@ -114,7 +116,7 @@ fn anchor(view: &TrustView, now: Time) -> v1::Anchor {
             .and_then(|a| a.least_root_version())
             .map_or(0, u64::from),
         confirmed: view.anchor.confirmed().map(wire::time),
-        withdraws: pending(standing).and_then(|(_, _, due)| due).map(wire::time),
+        withdraws: withdraws.map(wire::time),
     }
 }
 
@@ -216,22 +218,19 @@ fn warnings(view: &TrustView, now: Time, listed: &Listed) -> Vec<v1::Warning> {
     let mut warnings = Vec::new();
     let mut warn =
         |code: &str, text: String| warnings.push(v1::Warning { code: code.to_owned(), text });
-    if let Some((code, what, due)) = pending(view.anchor.standing(&view.limits, now)) {
+    // By the anchor itself: that a root is not covered hides neither.
+    let heard = view.anchor.condition(&view.limits, now);
+    if let Some(code) = pending(heard) {
+        let due = view.anchor.withdraws_at(&view.limits);
         let due = due.map_or("never counts as withdrawn".into(), |at| format!("withdrawn at {at}"));
-        warn(code, format!("{what}; {due}"));
+        warn(code, format!("{}; {due}", heard.meaning()));
+    }
+    let lacking = view.lacking_keys();
+    if !lacking.is_empty() {
+        let keys = wire::strings(lacking).join(", ");
+        warn("ANCHOR_BEHIND", format!("{}: {keys}", Condition::Behind.meaning()));
     }
     if let (Some(root), Some(anchor)) = (&view.root, view.today()) {
-        let lacking: Vec<_> =
-            root.root().fingerprints().into_iter().filter(|key| !anchor.has(key)).collect();
-        if !lacking.is_empty() {
-            warn(
-                "ANCHOR_BEHIND",
-                format!(
-                    "the root role has keys that the bundle lacks: {}",
-                    wire::strings(lacking).join(", ")
-                ),
-            );
-        }
         if anchor.threshold() < root.root().threshold() {
             warn(
                 "THRESHOLD_LOW",
@@ -257,13 +256,19 @@ fn warnings(view: &TrustView, now: Time, listed: &Listed) -> Vec<v1::Warning> {
     warnings
 }
 
-/// A withdrawal that is not one yet: code, words, and when it will be.
-fn pending(standing: Standing) -> Option<(&'static str, &'static str, Option<Time>)> {
-    if let Standing::Pending(due) = standing {
-        return Some(("WITHDRAWAL_PENDING", "the trust domain is missing", due));
+/// The code of a withdrawal that is not one yet.
+fn pending(condition: Condition) -> Option<&'static str> {
+    match condition {
+        Condition::Missing | Condition::Empty => Some("WITHDRAWAL_PENDING"),
+        Condition::Denied => Some("PERMISSION_DENIED"),
+        Condition::Withdrawn
+        | Condition::Stale
+        | Condition::NotCovered
+        | Condition::Undecodable
+        | Condition::Unreachable
+        | Condition::Behind
+        | Condition::Cached
+        | Condition::Fresh
+        | Condition::Waiting => None,
     }
-    if let Standing::Denied(due) = standing {
-        return Some(("PERMISSION_DENIED", "the agent has no entry for us", due));
-    }
-    None
 }

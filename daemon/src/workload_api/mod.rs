@@ -15,6 +15,7 @@ mod watch;
 use std::collections::BTreeMap;
 
 use spiffe::TrustDomain;
+use tufd_tuf::anchor::Place;
 
 pub use dial::DialError;
 pub use watch::{REOPEN_EVERY, WorkloadApi};
@@ -25,7 +26,7 @@ pub enum BundleEvent {
     /// A message arrived and was understood.
     Message {
         /// Where in its stream it stands. Only a first message shows what holds now, rather than what changed.
-        position: Position,
+        place: Place,
         /// The watched trust domains that the message has, each with the concatenated DER certificates of its
         /// authorities as they arrived. Absent: the message does not have the domain. Empty: it has no authorities.
         bundles: BTreeMap<TrustDomain, Vec<u8>>,
@@ -45,13 +46,4 @@ pub enum BundleEvent {
         /// Why.
         text: String,
     },
-}
-
-/// The place of a message in its stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Position {
-    /// The first since connecting.
-    First,
-    /// Any other.
-    Later,
 }

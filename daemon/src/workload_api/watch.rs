@@ -16,10 +16,11 @@ use tonic::{Code, Request, Status, Streaming};
 use tower::service_fn;
 use tufd_proto::workload::spiffe_workload_api_client::SpiffeWorkloadApiClient;
 use tufd_proto::workload::{X509BundlesRequest, X509BundlesResponse};
+use tufd_tuf::anchor::Place;
 
+use super::BundleEvent;
 use super::bundles::watched_bundles;
 use super::dial::dial;
-use super::{BundleEvent, Position};
 use crate::causes::in_one_line;
 
 /// A stream is opened anew this often, since only a first message proves that the agent still says what it said.
@@ -101,10 +102,10 @@ impl WorkloadApi {
                     return Ended::Failed(unreachable_because("the agent sent no message in time"));
                 }
             };
-        let mut position = Position::First;
+        let mut place = Place::First;
         loop {
             let event = match watched_bundles(message.bundles, domains) {
-                Ok(bundles) => BundleEvent::Message { position, bundles },
+                Ok(bundles) => BundleEvent::Message { place, bundles },
                 Err(error) => {
                     return Ended::Failed(BundleEvent::Undecodable { text: error.to_string() });
                 }
@@ -113,7 +114,7 @@ impl WorkloadApi {
                 // The caller sees that the receiver is gone.
                 return Ended::Due;
             }
-            position = Position::Later;
+            place = Place::Later;
             message = tokio::select! {
                 next = next_message(&mut stream) => match next {
                     Ok(next) => next,

@@ -24,14 +24,14 @@ async fn anchor_domain_removed_pends_then_withdraws() {
     let mut node = Node::allowing().await;
     let removed = node.clock.now();
     node.agent.remove(DOMAIN);
-    let entry = node.trust_until("pending", |entry| state(entry) == "pending").await;
+    let entry = node.trust_until("missing", |entry| state(entry) == "missing").await;
     assert!(entry.warnings.iter().any(|warning| warning.code == "WITHDRAWAL_PENDING"));
     assert_eq!(node.reason().await, "SIGNED");
 
     // Neither a restart nor an agent that is away or refuses us stops the clock.
     node.clock.advance(SignedDuration::from_secs(20));
     node.restart().await;
-    let entry = node.trust_until("pending", |entry| state(entry) == "pending").await;
+    let entry = node.trust_until("missing", |entry| state(entry) == "missing").await;
     let due = entry.anchor.unwrap().withdraws.unwrap();
     assert_eq!(due.seconds, removed.as_second() + 60);
     node.agent.deny();
@@ -56,7 +56,7 @@ async fn anchor_domain_removed_pends_then_withdraws() {
 async fn anchor_emptied_withdraws() {
     let node = Node::allowing().await;
     node.agent.set(DOMAIN, Vec::new());
-    node.trust_until("pending", |entry| state(entry) == "pending").await;
+    node.trust_until("empty", |entry| state(entry) == "empty").await;
     node.clock.advance(SignedDuration::from_secs(60));
     assert_eq!(node.reason().await, "ANCHOR_WITHDRAWN");
 }
@@ -116,7 +116,7 @@ async fn anchor_pending_enters_no_root_and_the_end_of_it_does() {
     node.start().await;
     node.trust_until("fresh", |entry| state(entry) == "fresh").await;
     node.agent.remove(DOMAIN);
-    node.trust_until("pending", |entry| state(entry) == "pending").await;
+    node.trust_until("missing", |entry| state(entry) == "missing").await;
     node.site.behave(Manner::Well);
     // So often that the next try by itself is far off.
     for _ in 0..12 {

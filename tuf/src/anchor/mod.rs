@@ -8,7 +8,7 @@ mod state;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use bundle::{AUTHORITIES_MAX, Bundle, BundleError, BundleKey, KEYS_MAX};
-pub use state::{AnchorLimits, AnchorState, Heard, Place, Said, Standing};
+pub use state::{AnchorLimits, AnchorState, Heard, Place, Said};
 
 use crate::key::Fingerprint;
 use crate::metadata::{Threshold, Version};

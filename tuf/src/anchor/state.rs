@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp as Time};
 use serde::{Deserialize, Serialize};
 
 use super::{Bundle, BundleError};
+use crate::condition::{Condition, Noted};
 
 /// One thing the Workload API said of a trust domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,16 +50,31 @@ pub struct AnchorState {
     confirmed: Option<Time>,
     /// Since when messages come without the domain, or with an empty one.
     absent_since: Option<Time>,
+    /// Which of the two the newest such message was.
+    #[serde(default, skip_serializing_if = "Absence::is_missing")]
+    absence: Absence,
     /// Since when the agent refuses us.
     denied_since: Option<Time>,
     /// Since when a withdrawal is in force. A message with the domain ends it, and no clock does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     in_force: Option<Time>,
+    /// The condition that was noted last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    noted: Option<Noted>,
     /// How the newest message came. Of this run only.
     #[serde(skip)]
     link: Link,
-    #[serde(skip)]
-    link_since: Option<Time>,
+}
+
+/// How the domain is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Absence {
+    /// From the message.
+    #[default]
+    Missing,
+    /// In that it has no authorities.
+    Empty,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,55 +87,12 @@ enum Link {
     Unreachable,
 }
 
-/// What an anchor is good for at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Heard on a stream that is open.
-    Fresh,
-    /// From our own files; nothing was heard yet.
-    Cached,
-    /// The domain is missing or empty; it is a withdrawal at that time, `None` for never.
-    Pending(Option<Time>),
-    /// The agent refuses us; it is a withdrawal at that time, `None` for never.
-    Denied(Option<Time>),
-    /// No agent.
-    Unreachable,
-    /// The newest message cannot be decoded.
-    Undecodable,
-    /// Withdrawn since that time.
-    Withdrawn(Time),
-    /// Not confirmed for too long, since that time.
-    Stale(Time),
-    /// Never had one.
-    Missing,
-}
-
-impl Standing {
-    /// Its name in status output and metrics.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fresh => "fresh",
-            Self::Cached => "cached",
-            Self::Pending(_) => "pending",
-            Self::Denied(_) => "denied",
-            Self::Unreachable => "unreachable",
-            Self::Undecodable => "undecodable",
-            Self::Withdrawn(_) => "withdrawn",
-            Self::Stale(_) => "stale",
-            Self::Missing => "missing",
-        }
-    }
-}
-
-/// Whether what was heard has to be written down.
+/// Whether the bundle is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
-    /// Nothing new.
+    /// The same as before, or none.
     Same,
-    /// A clock started or stopped, or the confirmation moved.
-    Clock,
-    /// The bundle is another one.
+    /// Another one.
     Bundle,
 }
 
@@ -134,46 +107,29 @@ impl AnchorState {
         trust_domain: &str,
         now: Time,
     ) -> Result<Heard, BundleError> {
-        let set_back = self.set_back(now);
-        let heard = self.take_in(said, trust_domain, now)?;
-        Ok(if set_back && heard == Heard::Same { Heard::Clock } else { heard })
-    }
-
-    /// Notes that a withdrawal has come into force: from then on setting the clock back does not undo it, nor does the
-    /// agent's answering again without the domain.
-    pub fn settle(&mut self, limits: &AnchorLimits, now: Time) -> Heard {
-        let Standing::Withdrawn(since) = self.standing(limits, now) else { return Heard::Same };
-        start(&mut self.in_force, since)
-    }
-
-    fn take_in(
-        &mut self,
-        said: Said<'_>,
-        trust_domain: &str,
-        now: Time,
-    ) -> Result<Heard, BundleError> {
+        self.set_back(now);
         match said {
-            Said::Authorities([], _) | Said::Missing => Ok(self.absent(now)),
-            Said::Authorities(der, place) => match Bundle::parse(der, trust_domain) {
-                Ok(bundle) => Ok(self.present(bundle, place, now)),
-                Err(error) => {
-                    self.link(Link::Undecodable, now);
-                    Err(error)
-                }
-            },
+            Said::Authorities([], _) => self.absent(Absence::Empty, now),
+            Said::Missing => self.absent(Absence::Missing, now),
+            Said::Authorities(der, place) => {
+                let bundle = Bundle::parse(der, trust_domain);
+                let bundle = bundle.inspect_err(|_| self.link = Link::Undecodable)?;
+                return Ok(self.present(bundle, place, now));
+            }
             Said::PermissionDenied => {
-                self.link(Link::Live, now);
-                Ok(start(&mut self.denied_since, now))
+                self.link = Link::Live;
+                self.denied_since.get_or_insert(now);
             }
-            Said::Undecodable => {
-                self.link(Link::Undecodable, now);
-                Ok(Heard::Same)
-            }
-            Said::Unreachable => {
-                self.link(Link::Unreachable, now);
-                Ok(Heard::Same)
-            }
+            Said::Undecodable => self.link = Link::Undecodable,
+            Said::Unreachable => self.link = Link::Unreachable,
         }
+        Ok(Heard::Same)
+    }
+
+    /// Keeps a withdrawal that has come into force: from then on setting the clock back does not undo it, nor does the
+    /// agent's answering again without the domain.
+    pub fn settle(&mut self, limits: &AnchorLimits, now: Time) {
+        self.in_force = self.withdrawn_since(limits, now);
     }
 
     /// The bundle heard last.
@@ -188,106 +144,128 @@ impl AnchorState {
         self.confirmed
     }
 
-    /// Since when it is in its standing, where that is known.
+    /// Since when the keys are withdrawn, if they are.
     #[must_use]
-    pub fn since(&self, standing: Standing) -> Option<Time> {
-        match standing {
-            Standing::Fresh | Standing::Unreachable | Standing::Undecodable => self.link_since,
-            Standing::Cached => self.confirmed,
-            Standing::Pending(_) => self.absent_since,
-            Standing::Denied(_) => self.denied_since,
-            Standing::Withdrawn(since) | Standing::Stale(since) => Some(since),
-            Standing::Missing => None,
-        }
+    pub fn withdrawn_since(&self, limits: &AnchorLimits, now: Time) -> Option<Time> {
+        self.in_force.or(self.withdraws_at(limits).filter(|at| *at <= now))
     }
 
-    /// What it is good for now.
+    /// Since when the keys are stale, if they are.
     #[must_use]
-    pub fn standing(&self, limits: &AnchorLimits, now: Time) -> Standing {
-        if self.bundle.is_none() {
-            return Standing::Missing;
-        }
-        if let Some(since) = self.in_force {
-            return Standing::Withdrawn(since);
-        }
-        let withdrawal = due(self.absent_since, limits.withdraw_after);
+    pub fn stale_since(&self, limits: &AnchorLimits, now: Time) -> Option<Time> {
+        due(self.confirmed, limits.anchor_max_age).filter(|at| *at <= now)
+    }
+
+    /// When what pends is a withdrawal; `None` for never, and where nothing pends. Who never had keys loses none.
+    #[must_use]
+    pub fn withdraws_at(&self, limits: &AnchorLimits) -> Option<Time> {
+        self.bundle.as_ref()?;
+        let absence = due(self.absent_since, limits.withdraw_after);
         let denial = due(self.denied_since, limits.permission_denied_after);
-        let staleness = due(self.confirmed, limits.anchor_max_age);
-        let past = |at: Option<Time>| at.filter(|at| *at <= now);
-        if let Some(at) = [past(withdrawal), past(denial)].into_iter().flatten().min() {
-            return Standing::Withdrawn(at);
-        }
-        if let Some(at) = past(staleness) {
-            return Standing::Stale(at);
-        }
-        match self.link {
-            _ if self.absent_since.is_some() => Standing::Pending(withdrawal),
-            _ if self.denied_since.is_some() => Standing::Denied(denial),
-            Link::Silent => Standing::Cached,
-            Link::Live => Standing::Fresh,
-            Link::Undecodable => Standing::Undecodable,
-            Link::Unreachable => Standing::Unreachable,
-        }
+        [absence, denial].into_iter().flatten().min()
     }
 
-    /// The next moment at which the standing changes without a word.
+    /// The next moment at which it is good for something else without a word.
     #[must_use]
     pub fn changes_at(&self, limits: &AnchorLimits, now: Time) -> Option<Time> {
-        let clocks = [
-            due(self.absent_since, limits.withdraw_after),
-            due(self.denied_since, limits.permission_denied_after),
-            due(self.confirmed, limits.anchor_max_age),
-        ];
+        let clocks = [self.withdraws_at(limits), due(self.confirmed, limits.anchor_max_age)];
         clocks.into_iter().flatten().filter(|at| *at > now).min()
     }
 
+    /// What it is good for now, by itself: whether it covers a root is not asked.
+    #[must_use]
+    pub fn condition(&self, limits: &AnchorLimits, now: Time) -> Condition {
+        if self.withdrawn_since(limits, now).is_some() {
+            return Condition::Withdrawn;
+        }
+        if self.stale_since(limits, now).is_some() {
+            return Condition::Stale;
+        }
+        if self.absent_since.is_some() {
+            return match self.absence {
+                Absence::Missing => Condition::Missing,
+                Absence::Empty => Condition::Empty,
+            };
+        }
+        if self.denied_since.is_some() {
+            return Condition::Denied;
+        }
+        match (self.link, &self.bundle) {
+            (Link::Undecodable, _) => Condition::Undecodable,
+            (Link::Unreachable, _) => Condition::Unreachable,
+            (Link::Live, Some(_)) => Condition::Fresh,
+            (Link::Silent | Link::Live, _) => self.before_a_word(),
+        }
+    }
+
+    /// Until something is heard in this run, what was known of the agent at the end of the last one.
+    fn before_a_word(&self) -> Condition {
+        match self.noted.map(|noted| noted.condition) {
+            Some(known @ (Condition::Undecodable | Condition::Unreachable)) => known,
+            _ if self.bundle.is_some() => Condition::Cached,
+            _ => Condition::Waiting,
+        }
+    }
+
+    /// Since when it is in a condition that holds now: by its own clocks, else since that was noted.
+    pub(crate) fn since(&self, condition: Condition, limits: &AnchorLimits, now: Time) -> Time {
+        let clock = match condition {
+            Condition::Withdrawn => self.withdrawn_since(limits, now),
+            Condition::Stale => self.stale_since(limits, now),
+            Condition::Missing | Condition::Empty => self.absent_since,
+            Condition::Denied => self.denied_since,
+            Condition::NotCovered
+            | Condition::Undecodable
+            | Condition::Unreachable
+            | Condition::Behind
+            | Condition::Cached
+            | Condition::Fresh
+            | Condition::Waiting => None,
+        };
+        // A moment that is yet to come was read from a wrong clock.
+        let noted = self.noted.filter(|noted| noted.condition == condition && noted.since <= now);
+        clock.or(noted.map(|noted| noted.since)).unwrap_or(now)
+    }
+
+    /// Notes a condition; returns the one before.
+    pub(crate) fn note(&mut self, noted: Noted) -> Option<Noted> {
+        self.noted.replace(noted)
+    }
+
     fn present(&mut self, bundle: Bundle, place: Place, now: Time) -> Heard {
-        self.link(Link::Live, now);
-        let changed = self.bundle.as_ref() != Some(&bundle);
-        let clocks = [&mut self.absent_since, &mut self.denied_since, &mut self.in_force];
-        let stopped = clocks.into_iter().filter_map(Option::take).count() > 0;
+        self.link = Link::Live;
+        (self.absent_since, self.denied_since, self.in_force) = (None, None, None);
+        self.absence = Absence::default();
         if place == Place::First || self.confirmed.is_none() {
             self.confirmed = Some(now);
         }
+        let changed = self.bundle.as_ref() != Some(&bundle);
         self.bundle = Some(bundle);
-        match (changed, stopped || place == Place::First) {
-            (true, _) => Heard::Bundle,
-            (false, true) => Heard::Clock,
-            (false, false) => Heard::Same,
-        }
+        if changed { Heard::Bundle } else { Heard::Same }
     }
 
-    fn absent(&mut self, now: Time) -> Heard {
-        self.link(Link::Live, now);
+    fn absent(&mut self, absence: Absence, now: Time) {
+        self.link = Link::Live;
         // A message is an answer: the agent no longer refuses us.
-        let allowed = self.denied_since.take().is_some();
-        match (start(&mut self.absent_since, now), allowed) {
-            (Heard::Same, false) => Heard::Same,
-            _ => Heard::Clock,
-        }
+        self.denied_since = None;
+        self.absent_since.get_or_insert(now);
+        self.absence = absence;
     }
 
     /// A moment that is yet to come was read from a wrong clock: it would put a withdrawal off until then.
-    fn set_back(&mut self, now: Time) -> bool {
+    fn set_back(&mut self, now: Time) {
         let clocks = [&mut self.confirmed, &mut self.absent_since, &mut self.denied_since];
-        let ahead = clocks.into_iter().flatten().filter(|at| **at > now);
-        ahead.map(|at| *at = now).count() > 0
-    }
-
-    fn link(&mut self, link: Link, now: Time) {
-        if self.link != link {
-            self.link = link;
-            self.link_since = Some(now);
+        for at in clocks.into_iter().flatten() {
+            *at = now.min(*at);
         }
     }
 }
 
-fn start(clock: &mut Option<Time>, now: Time) -> Heard {
-    if clock.is_some() {
-        return Heard::Same;
+impl Absence {
+    /// How files were written before there were two.
+    fn is_missing(&self) -> bool {
+        *self == Self::Missing
     }
-    *clock = Some(now);
-    Heard::Clock
 }
 
 fn due(since: Option<Time>, after: Option<SignedDuration>) -> Option<Time> {
