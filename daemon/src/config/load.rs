@@ -8,13 +8,15 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::error::Wrong;
+use super::log::RawLog;
+use super::metrics::RawMetrics;
 use super::policy::RawPolicy;
-use super::sections::{RawLog, RawMetrics, RawRefresh, RawState, RawVerdicts};
+use super::sections::{RawRefresh, RawState, RawVerdicts};
 use super::sockets::{RawAdmin, RawServe};
 use super::trust::RawTrust;
 use super::workload_api::RawWorkloadApi;
 use super::{
-    Admin, ConfigError, Log, Patience, PolicyConfig, Serve, System, TrustConfig, Verdicts,
+    Admin, ConfigError, Log, Metrics, Patience, PolicyConfig, Serve, System, TrustConfig, Verdicts,
     WorkloadApi,
 };
 
@@ -33,6 +35,8 @@ pub struct Config {
     pub refresh_period: Duration,
     /// `[verdicts]`.
     pub verdicts: Verdicts,
+    /// `[metrics]`.
+    pub metrics: Metrics,
     /// `[log]`.
     pub log: Log,
     /// `[[trust]]`, at least one.
@@ -91,7 +95,6 @@ struct RawConfig {
     #[serde(default)]
     verdicts: RawVerdicts,
     #[serde(default)]
-    #[expect(dead_code, reason = "only its absence can be read")]
     metrics: RawMetrics,
     #[serde(default)]
     log: RawLog,
@@ -116,6 +119,7 @@ impl RawConfig {
             state_dir: self.state.check(),
             refresh_period: self.refresh.check()?,
             verdicts: self.verdicts.check()?,
+            metrics: self.metrics.check(),
             log: self.log.check(),
             trusts,
             policies,
@@ -179,6 +183,9 @@ fn warnings(config: &Config) -> Vec<String> {
         warnings.push(
             "serve.mode: every user may connect; only allow_uids and allow_gids decide".into(),
         );
+    }
+    if let Some(listen) = config.metrics.listen.filter(|listen| !listen.ip().is_loopback()) {
+        warnings.push(format!("metrics.listen: whoever reaches {listen} may ask for metrics"));
     }
     if config.policies.is_empty() {
         warnings.push("policy: there is none, so every image is denied".into());

@@ -6,6 +6,8 @@
 mod bounds;
 mod error;
 mod load;
+mod log;
+mod metrics;
 mod policy;
 mod sections;
 mod sockets;
@@ -16,8 +18,10 @@ mod workload_api;
 
 pub use error::ConfigError;
 pub use load::Config;
+pub use log::{AuditTo, Log, LogFormat, LogLevel};
+pub use metrics::Metrics;
 pub use policy::{PolicyConfig, PolicyMode};
-pub use sections::{Availability, Log, LogFormat, LogLevel, Verdicts};
+pub use sections::{Availability, Verdicts};
 pub use sockets::{Admin, Serve};
 pub use system::{Names, System};
 pub use trust::TrustConfig;

@@ -90,11 +90,11 @@ impl<'de> Deserialize<'de> for SocketPath {
     }
 }
 
-/// An absolute path of a directory.
+/// An absolute path of a file or a directory.
 #[derive(Clone, Debug)]
-pub(super) struct DirectoryPath(pub(super) PathBuf);
+pub(super) struct FilePath(pub(super) PathBuf);
 
-impl<'de> Deserialize<'de> for DirectoryPath {
+impl<'de> Deserialize<'de> for FilePath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         absolute(&text).map_err(D::Error::custom)?;
@@ -103,7 +103,7 @@ impl<'de> Deserialize<'de> for DirectoryPath {
 }
 
 /// `..` would make two spellings of a directory differ.
-fn absolute(text: &str) -> Result<(), String> {
+pub(super) fn absolute(text: &str) -> Result<(), String> {
     let path = Path::new(text);
     let plain =
         path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
