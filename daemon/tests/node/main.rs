@@ -12,5 +12,6 @@ mod probe;
 mod program;
 mod rotation;
 mod surface;
+mod table;
 
 use testkit::site;
