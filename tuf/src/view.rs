@@ -13,6 +13,9 @@ use crate::refusal::Refusal;
 use crate::root::{Coverage, TrustedRoot};
 use crate::trust::{Fresh, Grace, Trust};
 
+/// Clocks are corrected by as much now and then.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
+
 /// What is known of one trust. Immutable: readers take it whole.
 #[derive(Debug, Clone)]
 pub struct TrustView {
@@ -103,6 +106,12 @@ impl TrustView {
     #[must_use]
     pub fn time(&self, now: Time) -> Time {
         self.time_floor.map_or(now, |floor| floor.max(now))
+    }
+
+    /// The time floor, where the clock is so far behind it that somebody must have set it back.
+    #[must_use]
+    pub fn clock_back(&self, now: Time) -> Option<Time> {
+        self.time_floor.filter(|floor| floor.duration_since(now) > CLOCK_TOLERANCE)
     }
 
     /// Lets a chain answer. While it lacks roles, the last complete one is kept for known-good.

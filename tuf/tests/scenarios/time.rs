@@ -52,7 +52,10 @@ fn time_set_back_revives_nothing() {
         let view = view(&world, &node);
         assert_eq!(view.time(world.clock.now()), node.floors.time().unwrap());
         assert!(view.fresh(world.clock.now()).is_ok(), "what is unexpired goes on");
+        assert_eq!(view.clock_back(world.clock.now()), node.floors.time());
     }
+    world.clock.set(node.floors.time().unwrap() - SignedDuration::from_secs(60));
+    assert_eq!(view(&world, &node).clock_back(world.clock.now()), None, "clocks are corrected");
     let soon = node.floors.time().unwrap() - HOUR;
     world.good = old;
     world.clock.set(soon);
