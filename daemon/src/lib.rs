@@ -5,6 +5,7 @@
 pub mod anchor;
 pub mod board;
 mod causes;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod ctl;

@@ -9,7 +9,7 @@ mod json;
 mod program;
 mod show;
 mod table;
-mod text;
+pub(crate) mod text;
 mod trust;
 mod verify;
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tufd_proto::v1::Decision;
 
 /// Cuts what could steer a terminal or forge another line out of a text that others wrote.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.chars().map(harmless).collect()
 }
 

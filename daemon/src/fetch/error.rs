@@ -77,6 +77,12 @@ pub enum Failure {
         /// How many.
         reads: usize,
     },
+    /// What came cannot be put where it should go.
+    #[error("what came cannot be written")]
+    Unwritable {
+        /// Why.
+        source: io::Error,
+    },
     /// The task that fetched it ended by itself.
     #[error("the fetching task ended unexpectedly")]
     Aborted,

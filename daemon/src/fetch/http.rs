@@ -5,7 +5,7 @@ use url::Url;
 
 use super::limits::Pace;
 use super::url::Place;
-use super::{ByteLimit, Failure, Fetched, Limits};
+use super::{ByteLimit, Failure, Fetched, Limits, Take};
 
 const USER_AGENT: &str = concat!("tufd/", env!("CARGO_PKG_VERSION"));
 
@@ -32,11 +32,29 @@ pub(super) async fn get(
     limit: ByteLimit,
     limits: &Limits,
 ) -> Result<Fetched, Failure> {
+    let mut bytes = Vec::new();
+    let mut take = |piece: &[u8]| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    };
+    match copy(client, url, limit, limits, &mut take).await? {
+        Fetched::Found(()) => Ok(Fetched::Found(bytes)),
+        Fetched::Absent => Ok(Fetched::Absent),
+    }
+}
+
+pub(super) async fn copy(
+    client: &Client,
+    url: Url,
+    limit: ByteLimit,
+    limits: &Limits,
+    take: Take<'_>,
+) -> Result<Fetched<()>, Failure> {
     let mut pace = Pace::start(*limits);
     let response = pace.wait(client.get(url).send()).await?.map_err(failure)?;
     let code = response.status();
     match code {
-        StatusCode::OK => body(response, limit, pace).await.map(Fetched::Found),
+        StatusCode::OK => body(response, limit, pace, take).await.map(Fetched::Found),
         // Object stores answer 403 for what is not there.
         StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => Ok(Fetched::Absent),
         _ if code.is_redirection() => Err(Failure::Redirect { code: code.as_u16() }),
@@ -48,20 +66,22 @@ async fn body(
     mut response: Response,
     limit: ByteLimit,
     mut pace: Pace,
-) -> Result<Vec<u8>, Failure> {
+    take: Take<'_>,
+) -> Result<(), Failure> {
     if response.content_length().is_some_and(|length| length > limit.bytes()) {
         return Err(Failure::TooBig { limit });
     }
-    let mut bytes = Vec::new();
-    while let Some(chunk) = pace.wait(response.chunk()).await?.map_err(failure)? {
-        let total = bytes.len().saturating_add(chunk.len());
-        if u64::try_from(total).is_ok_and(|total| total > limit.bytes()) {
+    let mut total = 0_u64;
+    while let Some(piece) = pace.wait(response.chunk()).await?.map_err(failure)? {
+        let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        total = total.saturating_add(length);
+        if total > limit.bytes() {
             return Err(Failure::TooBig { limit });
         }
-        pace.received(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-        bytes.extend_from_slice(&chunk);
+        pace.received(length);
+        take(&piece).map_err(|source| Failure::Unwritable { source })?;
     }
-    Ok(bytes)
+    Ok(())
 }
 
 fn failure(error: reqwest::Error) -> Failure {

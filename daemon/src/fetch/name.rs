@@ -1,12 +1,13 @@
-//! Names of metadata files. A role is named by whoever may delegate, so its name is data, never a path.
+//! Names of files at a source. Roles and targets are named by whoever may delegate, so their names are data, never a
+//! path that leads anywhere else.
 
 use std::fmt::{self, Write};
 
-/// One segment of a URL or of a path: unreserved characters and percent-encodings, ending in `.json`.
+/// Where a file is below its source: segments of unreserved characters and percent-encodings, of which none is empty,
+/// `.` or `..`. For metadata it is one segment, ending in `.json`.
 ///
-/// `/`, `\`, NUL and everything else that means something to a server or a file system is encoded, and with its suffix
-/// it is neither `.` nor `..`. The encoding is python-tuf's `quote(role, "")`; directories hold files under the encoded
-/// name, as tough writes them.
+/// `\`, NUL and everything else that means something to a server or a file system is encoded. The encoding is
+/// python-tuf's `quote(role, "")`; directories hold files under the encoded name, as tough writes them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileName(String);
 
@@ -22,6 +23,14 @@ pub struct FileNameError {
     pub found_bytes: usize,
 }
 
+/// The target's path cannot be the path of a file.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("target path {path:?} has an empty segment, `.` or `..`")]
+pub struct TargetPathError {
+    /// The path, cut for people.
+    pub path: String,
+}
+
 /// What file systems take.
 const MAX_NAME_BYTES: usize = 255;
 const SUFFIX: &str = ".json";
@@ -34,14 +43,35 @@ impl FileName {
     /// When the role has no name or a name too long.
     pub fn metadata(version: Option<u64>, role: &str) -> Result<Self, FileNameError> {
         let mut name = version.map(|version| format!("{version}.")).unwrap_or_default();
-        for byte in role.bytes() {
-            encode(byte, &mut name);
-        }
+        encode(role, &mut name);
         name.push_str(SUFFIX);
         if role.is_empty() || name.len() > MAX_NAME_BYTES {
             let role = role.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect();
             return Err(FileNameError { role, found_bytes: name.len() });
         }
+        Ok(Self(name))
+    }
+
+    /// The file of a target: its path, the last segment of which gets `HASH.` before it in a repository with
+    /// consistent snapshots (TUF 1.0.34, 6.2).
+    ///
+    /// # Errors
+    /// When a segment is empty, `.` or `..`: servers and file systems would read it as another file's path.
+    pub fn target(path: &str, hash: Option<&str>) -> Result<Self, TargetPathError> {
+        if path.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+            return Err(TargetPathError { path: path.chars().take(MAX_SHOWN_CHARS).collect() });
+        }
+        let (directory, last) = path.rsplit_once('/').unwrap_or(("", path));
+        let mut name = String::new();
+        for segment in directory.split_terminator('/') {
+            encode(segment, &mut name);
+            name.push('/');
+        }
+        if let Some(hash) = hash {
+            encode(hash, &mut name);
+            name.push('.');
+        }
+        encode(last, &mut name);
         Ok(Self(name))
     }
 
@@ -59,11 +89,13 @@ impl fmt::Display for FileName {
 }
 
 /// Only RFC 3986's unreserved characters stay.
-fn encode(byte: u8, name: &mut String) {
-    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-        name.push(char::from(byte));
-    } else {
-        // Writing to a String does not fail.
-        let _ = write!(name, "%{byte:02X}");
+pub(crate) fn encode(text: &str, name: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            name.push(char::from(byte));
+        } else {
+            // Writing to a String does not fail.
+            let _ = write!(name, "%{byte:02X}");
+        }
     }
 }

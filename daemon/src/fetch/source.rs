@@ -1,5 +1,6 @@
 //! One source of metadata.
 
+use std::io;
 use std::sync::Arc;
 
 use super::file::Directory;
@@ -14,12 +15,15 @@ pub struct Source {
 
 /// What a source answered about a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fetched {
+pub enum Fetched<T = Vec<u8>> {
     /// Its bytes, of which nothing is known but that they are few enough.
-    Found(Vec<u8>),
+    Found(T),
     /// The source says that it has no such file (404, 403, no such name). Only all sources together are believed.
     Absent,
 }
+
+/// Where the bytes of a file go, piece by piece.
+pub type Take<'t> = &'t mut (dyn FnMut(&[u8]) -> io::Result<()> + Send);
 
 /// Why a source cannot be asked at all.
 #[derive(Debug, thiserror::Error)]
@@ -77,12 +81,42 @@ impl Source {
     /// # Errors
     /// When the source neither gave the file nor said that it has none.
     pub async fn get(&self, file: &FileName, limit: ByteLimit) -> Result<Fetched, FetchError> {
-        let fetched = self.try_get(file, limit).await;
-        fetched.map_err(|failure| FetchError {
-            from: self.inner.url.clone(),
-            file: file.clone(),
-            failure,
-        })
+        self.try_get(file, limit).await.map_err(|failure| self.error(file, failure))
+    }
+
+    /// Hands one file of at most `limit` bytes over as it comes, for what is too large for memory. (A directory's files
+    /// are read whole.) What came before an error came from nobody.
+    ///
+    /// # Errors
+    /// As [`Self::get`], and what `take` says.
+    pub async fn copy(
+        &self,
+        file: &FileName,
+        limit: ByteLimit,
+        take: Take<'_>,
+    ) -> Result<Fetched<()>, FetchError> {
+        self.try_copy(file, limit, take).await.map_err(|failure| self.error(file, failure))
+    }
+
+    async fn try_copy(
+        &self,
+        file: &FileName,
+        limit: ByteLimit,
+        take: Take<'_>,
+    ) -> Result<Fetched<()>, Failure> {
+        let Inner { url, limits, transport } = &*self.inner;
+        match transport {
+            Transport::Http(client) => {
+                http::copy(client, url.file(file), limit, limits, take).await
+            }
+            Transport::Directory(dir) => match dir.get(file.clone(), limit, limits).await? {
+                Fetched::Found(bytes) => match take(&bytes) {
+                    Ok(()) => Ok(Fetched::Found(())),
+                    Err(source) => Err(Failure::Unwritable { source }),
+                },
+                Fetched::Absent => Ok(Fetched::Absent),
+            },
+        }
     }
 
     async fn try_get(&self, file: &FileName, limit: ByteLimit) -> Result<Fetched, Failure> {
@@ -91,5 +125,9 @@ impl Source {
             Transport::Http(client) => http::get(client, url.file(file), limit, limits).await,
             Transport::Directory(dir) => dir.get(file.clone(), limit, limits).await,
         }
+    }
+
+    fn error(&self, file: &FileName, failure: Failure) -> FetchError {
+        FetchError { from: self.inner.url.clone(), file: file.clone(), failure }
     }
 }
