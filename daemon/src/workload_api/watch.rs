@@ -61,6 +61,13 @@ impl WorkloadApi {
         Self { socket, allowed_uids, reopen_every: REOPEN_EVERY }
     }
 
+    /// With streams so short that an agent which answers confirms an anchor before it is `max_age` old.
+    #[must_use]
+    pub fn confirming_within(mut self, max_age: Option<Duration>) -> Self {
+        self.reopen_every = max_age.map_or(REOPEN_EVERY, |age| REOPEN_EVERY.min(age / 2));
+        self
+    }
+
     /// Reports what the API says about `domains`, until the receiver of `events` is gone.
     ///
     /// A stream that fails in any way is dropped together with its connection; after a pause with full jitter another
