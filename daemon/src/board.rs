@@ -1,9 +1,11 @@
-//! What answers now. Readers take the whole of it without a lock; writers replace one trust at a time.
+//! What answers now. Readers take the whole of it without a lock; writers replace one trust, or the policies, at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
+use tufd_tuf::image::PolicySet;
+use tufd_tuf::known_good::Availability;
 use tufd_tuf::verdict::Generation;
 use tufd_tuf::view::TrustView;
 
@@ -45,6 +47,17 @@ impl Board {
         let number = next.number;
         self.current.store(Arc::new(next));
         self.changed.send_replace(number);
+    }
+
+    /// Puts other policies in force; gives back the number of the generation that has them.
+    pub fn govern(&self, policies: Arc<PolicySet>, availability: Availability) -> u64 {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.current.load();
+        let number = now.number + 1;
+        let next = Generation { number, policies, availability, ..Generation::clone(&now) };
+        self.current.store(Arc::new(next));
+        self.changed.send_replace(number);
+        number
     }
 
     /// Tells of each new generation by its number.

@@ -3,6 +3,7 @@
 //! One way, one writer: bundle → anchor → root → timestamp → snapshot → targets → verdict.
 
 pub mod anchor;
+pub mod audit;
 pub mod board;
 mod causes;
 pub mod client;
@@ -11,15 +12,21 @@ pub mod config;
 pub mod ctl;
 pub mod fetch;
 pub mod ledger;
+pub mod logging;
+pub mod metrics;
 pub mod peer;
 pub mod refresh;
+mod reload;
 mod run;
 pub mod serve;
+mod setup;
 mod start;
 pub mod store;
 pub mod workload_api;
 
-pub use run::{policies, run};
+pub use reload::Running;
+pub use run::run;
+pub use setup::Setup;
 
 /// When this program was built.
 #[must_use]

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use jiff::SignedDuration;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tonic::transport::server::Router;
@@ -16,18 +16,19 @@ use tonic_health::ServingStatus;
 use tufd_proto::v1::admin_server::AdminServer;
 use tufd_proto::v1::trust_server::TrustServer;
 use tufd_proto::v1::verifier_server::VerifierServer;
-use tufd_tuf::image::{Exemption, ImagePattern, Policy, PolicySet};
-use tufd_tuf::known_good::Availability;
 
 use crate::anchor::{self, Listener};
 use crate::clock::Clock;
-use crate::config::{self, Config, PolicyConfig, PolicyMode};
+use crate::config::Config;
 use crate::ledger::Ledger;
+use crate::metrics::{self, Picture};
+use crate::reload::Running;
 use crate::serve::accept::{AcceptPolicy, REQUEST_BYTES_MAX, incoming, server_limits};
 use crate::serve::socket::{self, SocketMode, SocketName};
 use crate::serve::{
     ADMIN_DEADLINE, AdminService, CALL_DEADLINE, Shared, TrustService, VerifierService,
 };
+use crate::setup::Setup;
 use crate::start::start_trusts;
 use crate::store::StateDir;
 use crate::workload_api::WorkloadApi;
@@ -40,57 +41,28 @@ const HEALTH_EVERY: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_secs(2);
 const ADMIN_MODE: SocketMode = SocketMode(0o600);
 
-/// Compiles the `[[policy]]` sections.
-///
-/// # Errors
-/// A pattern that is none, or two that tie, by the key.
-pub fn policies(config: &Config) -> Result<PolicySet> {
-    let (mut policies, mut exemptions) = (Vec::new(), Vec::new());
-    for (at, PolicyConfig { images, mode }) in config.policies.iter().enumerate() {
-        let images = ImagePattern::new(images).with_context(|| format!("policy[{at}].images"))?;
-        match mode.clone() {
-            PolicyMode::Rule(rule) => policies.push(Policy { images, rule }),
-            PolicyMode::Exempt { digests, until, reason } => {
-                let digests = digests.into_iter().collect();
-                exemptions.push(Exemption { images, digests, until, reason });
-            }
-        }
-    }
-    PolicySet::new(policies, exemptions).context("policy: two patterns tie")
-}
-
-/// What `[verdicts]` says, as the rules take it.
-#[must_use]
-pub(crate) fn availability(config: &Config) -> Availability {
-    match config.verdicts.availability {
-        config::Availability::Strict => Availability::Strict,
-        config::Availability::KnownGood => {
-            let grace = SignedDuration::try_from(config.verdicts.grace_max).unwrap_or_default();
-            Availability::KnownGood { grace }
-        }
-    }
-}
-
-/// Runs the daemon until `shutdown`. `ready` is called when both sockets answer.
+/// Runs the daemon until `shutdown`. `ready` is called when it answers.
 ///
 /// # Errors
 /// What keeps it from starting, or ended it.
 pub async fn run(
-    config: Config,
+    setup: Setup,
     clock: Clock,
-    ready: impl FnOnce(),
+    ready: impl FnOnce(Running),
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
+    let config = &setup.config;
     let state = StateDir::open(&config.state_dir).context("state.dir")?;
     // Writers of the state end with this function, whichever way it ends.
     let mut writers = JoinSet::new();
-    let (shared, listeners, ledger) = start_trusts(&config, &state, &clock, &mut writers)?;
+    let (shared, listeners, ledger) = start_trusts(&setup, &state, &clock, &mut writers)?;
     let (down, _) = watch::channel(());
     let mut servers = JoinSet::new();
-    let sockets = serve(&config, &shared, &down, &mut servers).await?;
-    start_anchors(&config, &shared, listeners, ledger, &mut writers);
-    ready();
-    tracing::info!(serve = %config.serve.socket.display(), admin = %config.admin.socket.display(), "serving");
+    let sockets = serve(config, &shared, &down, &mut servers).await?;
+    let metrics = serve_metrics(config, &shared, &down, &mut servers).await?;
+    start_anchors(config, &shared, listeners, ledger, &mut writers);
+    tracing::info!(serve = %config.serve.socket.display(), admin = %config.admin.socket.display(), ?metrics, "serving");
+    ready(Running::new(config.clone(), &shared, metrics));
     tokio::select! {
         () = shutdown => tracing::info!("going down"),
         Some(ended) = servers.join_next() => ended.context("a task of the daemon panicked")??,
@@ -113,11 +85,36 @@ fn start_anchors(
 ) {
     let (events, heard) = mpsc::channel(EVENTS_MAX);
     let uids = config.workload_api.allowed_uids.iter().copied().collect();
-    let api = WorkloadApi::new(config.workload_api.socket.clone(), uids);
+    let api = WorkloadApi::new(config.workload_api.socket.clone(), uids)
+        .confirming_within(config.workload_api.anchor_max_age.limit());
     let domains = listeners.iter().map(|listener| listener.domain.clone()).collect();
     let (board, clock) = (Arc::clone(&shared.board), shared.clock.clone());
     writers.spawn(api.watch(domains, events));
     writers.spawn(anchor::keep(heard, listeners, board, ledger, clock));
+}
+
+/// Answers Prometheus where the configuration says so; gives back where that is.
+async fn serve_metrics(
+    config: &Config,
+    shared: &Shared,
+    down: &watch::Sender<()>,
+    tasks: &mut JoinSet<Result<()>>,
+) -> Result<Option<SocketAddr>> {
+    let Some(listen) = config.metrics.listen else { return Ok(None) };
+    let key = "metrics.listen";
+    let listener = TcpListener::bind(listen).await.context(key)?;
+    let address = listener.local_addr().context(key)?;
+    let verifier_passed = config.metrics.verifier_passed.clone();
+    let picture = Picture { shared: shared.clone(), verifier_passed };
+    let mut down = down.subscribe();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = metrics::serve(listener, picture) => {}
+            _ = down.changed() => {}
+        }
+        Ok(())
+    });
+    Ok(Some(address))
 }
 
 /// Binds both sockets and serves on them. The names are held until the daemon is down.

@@ -19,8 +19,8 @@ use crate::config::{Config, Patience, TrustConfig};
 use crate::fetch::{Limits, Mirrors, Source};
 use crate::ledger::{Chain, Found, Ledger};
 use crate::refresh::{Keeper, Record, Refresher, replay};
-use crate::run::{availability, policies};
 use crate::serve::Shared;
+use crate::setup::Setup;
 use crate::store::{Allowed, Cache, MetadataStore, Scope, StateDir};
 
 /// Takes up every trust where it was left, and starts its refresher among `writers`.
@@ -28,11 +28,12 @@ use crate::store::{Allowed, Cache, MetadataStore, Scope, StateDir};
 /// # Errors
 /// A floor file that cannot be read, or one of a newer tufd.
 pub(crate) fn start_trusts(
-    config: &Config,
+    setup: &Setup,
     state: &StateDir,
     clock: &Clock,
     writers: &mut JoinSet<()>,
 ) -> Result<(Shared, Vec<Listener>, Ledger)> {
+    let Setup { config, policies, availability } = setup;
     let (ledger, found) = Ledger::open(state.path()).context("the floor file")?;
     let store: Arc<dyn MetadataStore> = Cache::open_or_memory(&state.database()).into();
     let mut restored = BTreeMap::new();
@@ -42,12 +43,11 @@ pub(crate) fn start_trusts(
     }
     let trusts =
         restored.iter().map(|(name, (_, view))| (name.clone(), Arc::clone(view))).collect();
-    let policies = Arc::new(policies(config)?);
     let board = Arc::new(Board::new(Generation {
         number: 1,
         trusts,
-        policies,
-        availability: availability(config),
+        policies: Arc::clone(policies),
+        availability: *availability,
         built: crate::built(),
     }));
     let (mut refreshers, mut listeners, mut known) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
@@ -72,6 +72,7 @@ pub(crate) fn start_trusts(
         refreshers: Arc::new(refreshers),
         trusts: Arc::new(known),
         allowed: Arc::new(Allowed::default()),
+        counts: Arc::default(),
         clock: clock.clone(),
     };
     Ok((shared, listeners, ledger))

@@ -1,15 +1,16 @@
 //! `tufd`: the daemon.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::filter::LevelFilter;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tufd::clock::Clock;
-use tufd::config::{Config, Log, LogFormat};
+use tufd::logging::Logging;
 use tufd::store::{SlotError, StateError};
+use tufd::{Running, Setup};
 
 /// `sysexits.h`: a bad command line; a bad configuration, or a state directory that a newer tufd wrote.
 const USAGE: u8 = 64;
@@ -52,8 +53,8 @@ fn main() -> ExitCode {
         }
     };
     let (Command::Run { config: file } | Command::Validate { config: file }) = &command;
-    let config = match load(file) {
-        Ok(config) => config,
+    let setup = match Setup::load(file) {
+        Ok(setup) => setup,
         Err(error) => {
             eprintln!("tufd: {error:#}");
             return CONFIG.into();
@@ -61,46 +62,62 @@ fn main() -> ExitCode {
     };
     match command {
         Command::Validate { config: file } => {
-            config.warnings.iter().for_each(|warning| eprintln!("tufd: warning: {warning}"));
+            let warnings = &setup.config().warnings;
+            warnings.iter().for_each(|warning| eprintln!("tufd: warning: {warning}"));
             println!("{} is valid", file.display());
             ExitCode::SUCCESS
         }
-        Command::Run { .. } => run(config),
+        Command::Run { config: file } => run(setup, file),
     }
 }
 
-fn load(file: &Path) -> anyhow::Result<Config> {
-    let config = Config::load(file)?;
-    tufd::policies(&config).with_context(|| file.display().to_string())?;
-    Ok(config)
-}
-
-fn run(config: Config) -> ExitCode {
-    log_to_stderr(&config.log);
-    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+fn run(setup: Setup, file: PathBuf) -> ExitCode {
+    let logging = Logging::start(&setup.config().log);
+    setup.config().warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     // Without it no https source can be opened, and that is said then.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let served = tokio::runtime::Runtime::new().context("no runtime").and_then(|runtime| {
-        runtime.block_on(async {
-            let (mut terminate, mut interrupt) =
-                (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-            let shutdown = async move {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-                notify(sd_notify::NotifyState::Stopping);
-            };
-            tufd::run(config, Clock::system(), || notify(sd_notify::NotifyState::Ready), shutdown)
-                .await
-        })
-    });
+    let served = tokio::runtime::Runtime::new()
+        .context("no runtime")
+        .and_then(|runtime| runtime.block_on(serve(setup, file, logging)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
             if is_for_a_newer_tufd(&error) { CONFIG.into() } else { ExitCode::FAILURE }
         }
+    }
+}
+
+async fn serve(setup: Setup, file: PathBuf, logging: Logging) -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // Taken over before anything runs: by default it ends a process.
+    let hangups = signal(SignalKind::hangup())?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        notify(&[NotifyState::Stopping]);
+    };
+    let ready = |running| {
+        notify(&[NotifyState::Ready]);
+        tokio::spawn(reload_on(hangups, running, file, logging));
+    };
+    tufd::run(setup, Clock::system(), ready, shutdown).await
+}
+
+/// Reloads at each SIGHUP, one after the other.
+async fn reload_on(mut hangups: Signal, running: Running, file: PathBuf, logging: Logging) {
+    while hangups.recv().await.is_some() {
+        let begun = NotifyState::monotonic_usec_now().ok();
+        let states: Vec<_> = [NotifyState::Reloading].into_iter().chain(begun).collect();
+        notify(&states);
+        logging.reopen();
+        if let Some(log) = running.reload(&file) {
+            logging.reload(&log);
+        }
+        notify(&[NotifyState::Ready]);
     }
 }
 
@@ -117,17 +134,8 @@ fn is_for_a_newer_tufd(error: &anyhow::Error) -> bool {
 }
 
 /// systemd is told where it listens; elsewhere nobody is.
-fn notify(state: sd_notify::NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "systemd was not told");
-    }
-}
-
-fn log_to_stderr(log: &Log) {
-    let level: LevelFilter = log.level.as_str().parse().unwrap_or(LevelFilter::INFO);
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
-    match log.format {
-        LogFormat::Json => builder.json().flatten_event(true).init(),
-        LogFormat::Text => builder.with_ansi(false).init(),
     }
 }

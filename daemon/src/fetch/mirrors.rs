@@ -50,6 +50,8 @@ pub struct SourceHealth {
     pub last_answer: Option<Timestamp>,
     /// What was wrong with it last, and when; `None` once it has answered well again.
     pub last_error: Option<(Timestamp, String)>,
+    /// How many of its files were refused.
+    pub refused: u64,
 }
 
 impl Mirrors {
@@ -61,6 +63,7 @@ impl Mirrors {
                 url: source.url().clone(),
                 last_answer: None,
                 last_error: None,
+                refused: 0,
             })
         };
         let health = sources.iter().map(fresh).collect();
@@ -100,7 +103,10 @@ impl Mirrors {
 
     /// Notes that a source's bytes were refused, so that others are asked before it.
     pub fn refused(&self, source: SourceIndex, why: &dyn std::fmt::Display) {
-        self.note(source, |health| health.last_error = Some((Timestamp::now(), why.to_string())));
+        self.note(source, |health| {
+            health.last_error = Some((Timestamp::now(), why.to_string()));
+            health.refused += 1;
+        });
     }
 
     /// How each source has been doing, in the order of the sources.
@@ -120,7 +126,8 @@ impl Mirrors {
 
     /// So that others are asked before it, and the operator sees it.
     fn note_silence(&self, source: SourceIndex) {
-        self.refused(source, &"it gave no answer while somebody waited");
+        let silence = "it gave no answer while somebody waited".to_owned();
+        self.note(source, |health| health.last_error = Some((Timestamp::now(), silence)));
     }
 
     fn note_answer(&self, answer: &Answer) {

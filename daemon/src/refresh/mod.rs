@@ -56,6 +56,12 @@ pub struct Status {
     pub error: Option<String>,
     /// When the next is due.
     pub next: Option<Timestamp>,
+    /// How many found something new.
+    pub changed: u64,
+    /// How many found nothing new.
+    pub unchanged: u64,
+    /// How many did not verify every step.
+    pub failed: u64,
 }
 
 /// How one refresh ended.
@@ -248,6 +254,12 @@ impl Task {
         if done.error.is_none() {
             status.last_success = Some(now);
         }
+        let count = match (&done.error, done.changed) {
+            (Some(_), _) => &mut status.failed,
+            (None, Changed::Yes) => &mut status.changed,
+            (None, Changed::No) => &mut status.unchanged,
+        };
+        *count += 1;
         status.error = done.error.clone();
         status.next = now.checked_add(in_a_while).ok();
     }

@@ -18,6 +18,7 @@ pub use verifier::VerifierService;
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::config::TrustConfig;
+use crate::metrics::Counts;
 use crate::refresh::{LOOKUP_DEADLINE, Refresher};
 use crate::store::Allowed;
 
@@ -37,6 +38,8 @@ pub struct Shared {
     pub trusts: Arc<BTreeMap<String, TrustConfig>>,
     /// What was allowed under an unexpired chain.
     pub allowed: Arc<Allowed>,
+    /// What was answered so far.
+    pub counts: Arc<Counts>,
     /// The time.
     pub clock: Clock,
 }

@@ -1,5 +1,7 @@
 //! `tufd.v1.Verifier`: the answer from memory, or after one refresh that could turn it into ALLOW.
 
+use std::time::Instant;
+
 use tonic::{Request, Response, Status};
 use tufd_proto::v1;
 use tufd_proto::v1::verifier_server::Verifier;
@@ -32,13 +34,14 @@ impl Verifier for VerifierService {
             refresher.for_lookup(&reference, &digest).await;
             answer = self.decide(&asked);
         }
+        self.0.counts.answered(&answer);
         match answer {
             Ok(verdict) => {
                 log(&verdict, peer);
                 Ok(Response::new(wire::verdict(verdict)))
             }
             Err(no_verdict) => {
-                tracing::warn!(?reference, ?peer, %no_verdict, "no verdict");
+                log_none(&no_verdict, &reference, &digest, peer);
                 Err(Status::unavailable(no_verdict.to_string()))
             }
         }
@@ -48,9 +51,11 @@ impl Verifier for VerifierService {
 impl VerifierService {
     fn decide(&self, request: &verdict::Request<'_>) -> Result<Verdict, NoVerdict> {
         let (generation, now) = (self.0.board.now(), self.0.clock.now());
+        let begun = Instant::now();
         let allowed = &self.0.allowed;
-        let answer =
-            generation.decide(request, now, &|key| allowed.knows(&key.into_bytes()))?;
+        let answer = generation.decide(request, now, &|key| allowed.knows(&key.into_bytes()));
+        self.0.counts.decided_in(begun.elapsed());
+        let answer = answer?;
         if answer.is_yes() && generation.availability != Availability::Strict {
             allowed.note(answer.allow_key().into_bytes(), now);
         }
@@ -70,16 +75,32 @@ fn could_become_allow(answer: &Result<Verdict, NoVerdict>) -> Option<&str> {
 }
 
 fn log(verdict: &Verdict, peer: Option<Peer>) {
-    let Verdict { decision, reason, text, reference, digest, generation, .. } = verdict;
-    match decision {
-        Decision::Allow if verdict.is_yes() => {
-            tracing::debug!(?reference, ?digest, %reason, ?peer, generation, "ALLOW");
-        }
+    let Verdict { reason, text, reference, digest, trust, generation, .. } = verdict;
+    let (reason, trust) = (reason.code(), trust.as_deref());
+    if verdict.is_yes() {
+        tracing::debug!(reference, digest, reason, ?peer, generation, "ALLOW");
+        return;
+    }
+    let (uid, pid) = (peer.map(|peer| peer.uid), peer.and_then(|peer| peer.pid));
+    match verdict.decision {
         Decision::Allow => {
-            tracing::warn!(target: "audit", ?reference, ?digest, %reason, ?text, ?peer, generation, "PASSED");
+            tracing::warn!(target: "audit", trust, reason, reference, digest, text, uid, pid, generation, "PASSED");
         }
         Decision::Deny => {
-            tracing::warn!(target: "audit", ?reference, ?digest, %reason, ?text, ?peer, generation, "DENY");
+            tracing::warn!(target: "audit", trust, reason, reference, digest, text, uid, pid, generation, "DENY");
         }
     }
+}
+
+/// A request that is none may be long.
+fn log_none(none: &NoVerdict, reference: &str, digest: &str, peer: Option<Peer>) {
+    let NoVerdict { trust, text } = none;
+    let reason = Reason::NoTrust.code();
+    let (uid, pid) = (peer.map(|peer| peer.uid), peer.and_then(|peer| peer.pid));
+    let (reference, digest) = (shortened(reference), shortened(digest));
+    tracing::warn!(target: "audit", trust, reason, reference, digest, text, uid, pid, "NO_VERDICT");
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(512).collect()
 }

@@ -6,6 +6,7 @@ mod anchor;
 mod chain;
 mod floors;
 mod lookup;
+mod metrics;
 mod mirrors;
 mod node;
 mod probe;

@@ -59,6 +59,7 @@ struct Running {
 struct Task {
     stop: oneshot::Sender<()>,
     ended: JoinHandle<anyhow::Result<()>>,
+    daemon: tufd::Running,
 }
 
 impl Node {
@@ -100,19 +101,19 @@ impl Node {
         let (ready, is_ready) = oneshot::channel();
         let clock = self.clock.clone();
         let run = tufd::run(
-            self.config(),
+            tufd::Setup::new(self.config())?,
             tufd::clock::Clock::new(move || clock.now()),
-            move || ready.send(()).unwrap(),
+            move |running| ready.send(running).unwrap(),
             async move {
                 let _ = stopped.await;
             },
         );
         let ended = tokio::spawn(run);
-        if is_ready.await.is_err() {
+        let Ok(daemon) = is_ready.await else {
             ended.await.unwrap()?;
             panic!("it ended before it was ready");
-        }
-        self.connect(Some(Task { stop, ended }));
+        };
+        self.connect(Some(Task { stop, ended, daemon }));
         Ok(())
     }
 
@@ -129,7 +130,7 @@ impl Node {
     pub(crate) async fn stop(&mut self) {
         let Running { task, channel, admin } = self.running.take().unwrap();
         drop((channel, admin));
-        let Task { stop, ended } = task.unwrap();
+        let Task { stop, ended, daemon: _ } = task.unwrap();
         stop.send(()).unwrap();
         ended.await.unwrap().unwrap();
     }
@@ -209,6 +210,11 @@ impl Node {
 
     pub(crate) fn channel(&self) -> Channel {
         self.running.as_ref().unwrap().channel.clone()
+    }
+
+    /// The daemon in this process.
+    pub(crate) fn daemon(&self) -> &tufd::Running {
+        &self.running.as_ref().unwrap().task.as_ref().unwrap().daemon
     }
 
     /// A connection of its own.

@@ -1,0 +1,191 @@
+//! The audit stream: each event of the target `audit` as one JSON object on one line, whatever the log shows of it.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use rustix::fs::OFlags;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+
+use crate::config::AuditTo;
+use crate::peer::ROOT_UID;
+
+/// Target of the events that belong here. Fields keep their names: `trust`, `reference`, `digest`, `reason`, `text`,
+/// `uid`, `pid`, `generation`; `docs/operators.md` has the events.
+pub const TARGET: &str = "audit";
+
+/// Its members may read it; the unit's umask takes that away.
+const MODE: u32 = 0o640;
+
+/// Lines that could not be written where they belong, of this process: it has one log.
+static FAILURES: AtomicU64 = AtomicU64::new(0);
+
+/// How many lines went to stderr instead of the file, or nowhere.
+#[must_use]
+pub fn failures() -> u64 {
+    FAILURES.load(Relaxed)
+}
+
+/// Writes audit lines. Give it only events of [`TARGET`].
+#[derive(Debug, Clone)]
+pub struct Audit(Arc<Sink>);
+
+#[derive(Debug)]
+struct Sink {
+    to: AuditTo,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    file: Option<File>,
+    /// Whether the last line may have been cut in the middle.
+    torn: bool,
+}
+
+impl Audit {
+    /// Where the configuration says. A file that cannot be opened is tried again with each line.
+    #[must_use]
+    pub fn new(to: AuditTo) -> Self {
+        let audit = Self(Arc::new(Sink { to, open: Mutex::default() }));
+        audit.reopen();
+        audit
+    }
+
+    /// Opens the file anew: logrotate has moved it away.
+    pub fn reopen(&self) {
+        let AuditTo::File(path) = &self.0.to else { return };
+        let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        *open = Open::default();
+        if let Err(error) = open.file(path) {
+            eprintln!("tufd: audit: {}: {error}", path.display());
+        }
+    }
+
+    fn write(&self, line: &str) {
+        if let AuditTo::File(path) = &self.0.to {
+            let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let Err(error) = open.append(path, line) else { return };
+            FAILURES.fetch_add(1, Relaxed);
+            eprintln!("tufd: audit: {}: {error}; the line follows", path.display());
+        }
+        if io::stderr().lock().write_all(line.as_bytes()).is_err() {
+            FAILURES.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Audit {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        if let Ok(text) = serde_json::to_string(&line) {
+            self.write(&ascii(&text));
+        }
+    }
+}
+
+impl Open {
+    fn append(&mut self, path: &Path, line: &str) -> io::Result<()> {
+        let torn = self.torn;
+        let mut file = self.file(path)?;
+        let whole = if torn { file.write_all(b"\n") } else { Ok(()) };
+        let written = whole.and_then(|()| file.write_all(line.as_bytes()));
+        self.torn = written.is_err();
+        written
+    }
+
+    fn file(&mut self, path: &Path) -> io::Result<&File> {
+        if self.file.is_none() {
+            self.file = Some(open(path)?);
+        }
+        self.file.as_ref().ok_or(io::ErrorKind::NotFound.into())
+    }
+}
+
+/// A regular file of our own or of root's. A link is not followed, and a FIFO does not hold a verdict up.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(MODE)
+        .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
+        .open(path)?;
+    let found = file.metadata()?;
+    let own = rustix::process::geteuid().as_raw();
+    if !found.is_file() || ![ROOT_UID, own].contains(&found.uid()) {
+        return Err(io::Error::other("it is not a regular file of tufd's user or of root"));
+    }
+    Ok(file)
+}
+
+/// The fields of one event, in the order of the code.
+#[derive(Default)]
+struct Line(Vec<(&'static str, Value)>);
+
+impl Line {
+    fn put(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.push((field.name(), value.into()));
+    }
+}
+
+impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}"));
+    }
+}
+
+impl Serialize for Line {
+    /// The message, which tracing calls so, is the event.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let time = ("time", Value::from(Timestamp::now().to_string()));
+        let (event, fields): (Vec<_>, Vec<_>) =
+            self.0.iter().cloned().partition(|(name, _)| *name == "message");
+        let event = event.into_iter().map(|(_, event)| ("event", event));
+        serializer.collect_map([time].into_iter().chain(event).chain(fields))
+    }
+}
+
+/// JSON as ASCII, so that no character of a name can steer the terminal or the tool that shows it.
+fn ascii(json: &str) -> String {
+    let mut line = String::with_capacity(json.len() + 1);
+    for each in json.chars() {
+        if matches!(each, ' '..='~') {
+            line.push(each);
+        } else {
+            // Outside of strings JSON is ASCII, and inside this is how it writes anything else.
+            each.encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| line += &format!("\\u{unit:04x}"));
+        }
+    }
+    line.push('\n');
+    line
+}

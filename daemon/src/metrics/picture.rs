@@ -1,0 +1,111 @@
+//! The board, the refreshers and the counters as they stand when Prometheus asks.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::MetricType;
+
+use super::passes::passed;
+use super::sheet::Sheet;
+use super::trusts::Trusts;
+use crate::audit;
+use crate::refresh::Refresher;
+use crate::serve::Shared;
+
+/// What there is to tell.
+#[derive(Debug)]
+pub struct Picture {
+    /// What services work with.
+    pub shared: Shared,
+    /// The file in which `tufd-verifier` marks pulls that passed without a verdict.
+    pub verifier_passed: PathBuf,
+}
+
+impl Collector for Picture {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut sheet = Sheet(encoder);
+        self.program(&mut sheet)?;
+        self.verdicts(&mut sheet)?;
+        let (generation, now) = (self.shared.board.now(), self.shared.clock.now());
+        let trusts = Trusts { generation: &generation, now };
+        trusts.anchors(&mut sheet)?;
+        trusts.chains(&mut sheet)?;
+        self.refreshes(&mut sheet)
+    }
+}
+
+impl Picture {
+    fn program(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let built = crate::built().to_string();
+        let labels = [("version", env!("CARGO_PKG_VERSION")), ("built", built.as_str())];
+        let help = "The program that runs here";
+        sheet.0.encode_descriptor("build", help, None, MetricType::Info)?.encode_info(&labels)?;
+        let generation = self.shared.board.now().number;
+        sheet.gauges("generation", "Number of the generation that answers", [([], generation)])?;
+        let refused = u32::from(self.shared.counts.reload_refused());
+        let help = "Whether the newest changed configuration was refused";
+        sheet.gauges("reload_refused", help, [([], refused)])?;
+        let help = "Audit lines that could not be written where they belong";
+        sheet.counters("audit_write_failures", help, [([], audit::failures())])
+    }
+
+    fn verdicts(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let counts = &self.shared.counts;
+        sheet.counters("verdicts", "Verdicts, by decision and reason", counts.verdicts())?;
+        let help = "Requests that got no verdict, since nothing was ever verified";
+        sheet.counters("no_verdicts", help, [([], counts.no_verdicts())])?;
+        let help = "Time to decide, without the wait for a refresh";
+        sheet.histogram("decision_duration_seconds", help, counts.took())?;
+        let by_verifier =
+            passed(&self.verifier_passed).map(|count| ([("why", "no_verdict")], count));
+        let help = "Images that passed without a full yes, by what let them";
+        sheet.counters("passed_without_yes", help, counts.passed().chain(by_verifier))
+    }
+
+    fn refreshes(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let refreshers = || self.shared.refreshers.iter();
+        let statuses: Vec<_> =
+            refreshers().map(|(name, it)| (name.as_str(), it.status())).collect();
+        let results = statuses.iter().flat_map(|(trust, status)| {
+            let results = [
+                ("changed", status.changed),
+                ("unchanged", status.unchanged),
+                ("failed", status.failed),
+            ];
+            results.map(|(result, count)| ([("trust", *trust), ("result", result)], count))
+        });
+        sheet.counters("refreshes", "Refreshes, by how they ended", results)?;
+        let success = statuses.iter().filter_map(|(trust, status)| {
+            Some(([("trust", *trust)], status.last_success?.as_second()))
+        });
+        let help = "When a refresh of this run last verified every step";
+        sheet.gauges("last_refresh_timestamp_seconds", help, success)?;
+        let next = statuses
+            .iter()
+            .filter_map(|(trust, status)| Some(([("trust", *trust)], status.next?.as_second())));
+        sheet.gauges("next_refresh_timestamp_seconds", "When the next refresh is due", next)?;
+        self.sources(sheet)
+    }
+
+    /// By their place in the configuration, from 0: an address may hold a secret.
+    fn sources(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let of = |(trust, refresher): (&String, &Refresher)| {
+            let sources = refresher.sources().into_iter().enumerate();
+            let row = |(at, health): (usize, _)| (trust.clone(), at.to_string(), health);
+            sources.map(row).collect::<Vec<_>>()
+        };
+        let sources: Vec<_> = self.shared.refreshers.iter().flat_map(of).collect();
+        let up = sources.iter().filter_map(|(trust, at, health)| {
+            let asked = health.last_answer.is_some() || health.last_error.is_some();
+            let labels = [("trust", trust.as_str()), ("source", at.as_str())];
+            asked.then(|| (labels, u32::from(health.last_error.is_none())))
+        });
+        sheet.gauges("source_up", "Whether the source's last answer was in order", up)?;
+        let refused = sources.iter().map(|(trust, at, health)| {
+            ([("trust", trust.as_str()), ("source", at.as_str())], health.refused)
+        });
+        sheet.counters("refused_files", "Files of the source that were refused", refused)
+    }
+}
