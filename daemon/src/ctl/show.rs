@@ -95,7 +95,7 @@ fn row(trust: &TrustEntry, now: Timestamp) -> [String; 7] {
     [
         trust.name.clone(),
         answers(trust),
-        trust.anchor.as_ref().map_or_else(|| "-".to_owned(), |anchor| anchor.state.clone()),
+        trust.anchor.as_ref().map_or_else(|| "-".to_owned(), |anchor| condition(anchor, now)),
         trust.root.as_ref().map_or_else(
             || "none".to_owned(),
             |root| format!("{}, {}", root.version, coverage(root)),
@@ -141,7 +141,7 @@ fn entry(page: &mut Page, trust: &TrustEntry, now: Timestamp) {
 
 fn anchor_of(page: &mut Page, anchor: &Anchor, now: Timestamp) {
     page.facts([
-        ("anchor", format!("{}, since {}", anchor.state, moment_from(anchor.since, now))),
+        ("anchor", condition(anchor, now)),
         (
             "threshold",
             format!("{} of {} keys must sign a root", anchor.threshold, anchor.keys.len()),
@@ -194,6 +194,10 @@ fn roles(page: &mut Page, trust: &TrustEntry, now: Timestamp) {
 
 fn answers(trust: &TrustEntry) -> String {
     if trust.reason.is_empty() { "ok".to_owned() } else { trust.reason.clone() }
+}
+
+fn condition(anchor: &Anchor, now: Timestamp) -> String {
+    format!("{} since {}", anchor.state, moment_from(anchor.since, now))
 }
 
 fn coverage(root: &Root) -> String {

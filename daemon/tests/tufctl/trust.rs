@@ -40,6 +40,7 @@ fn trust_shows_keys_roles_sources_and_warnings() {
     assert_eq!(said.exit, Some(0));
     for part in [
         "spiffe-domain.example",
+        "fresh since 2025-12-31T23:59:00Z (1 min ago)",
         "fingerprint-1",
         "not in the root",
         "does not cover",
@@ -82,6 +83,7 @@ fn status_is_a_line_for_each_trust() {
     for part in [
         "tufd 0.1.0, generation 4",
         "FREEZE_SUSPECTED: why",
+        "fresh since 2025-12-31T23:59:00Z (1 min ago)",
         "3, covered by 1",
         "TIMESTAMP EXPIRES",
     ] {
