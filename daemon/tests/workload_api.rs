@@ -289,6 +289,15 @@ async fn message_oversized_alarms_without_a_spin() {
     while let BundleEvent::Undecodable { .. } = watch.next().await {}
 }
 
+/// Else an agent that answers all the time would let an anchor go stale.
+#[test]
+fn stream_is_reopened_within_the_age_of_an_anchor() {
+    let api = |age| Room::new().api().confirming_within(age).reopen_every;
+    let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(60 * 60));
+    assert_eq!((api(None), api(Some(hour * 24 * 7))), (hour, hour));
+    assert_eq!(api(Some(minute)), minute / 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn stream_is_reopened_every_hour() {
     let room = Room::new();

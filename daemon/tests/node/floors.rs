@@ -1,10 +1,12 @@
 //! What must never be forgotten: older files, and a disk that loses or damages what it holds.
 
 use std::fs;
+use std::time::Duration;
 
 use testkit::{Org, damage};
+use tufd_proto::v1::TrustEntry;
 
-use crate::node::{API, Node};
+use crate::node::{API, DOMAIN, Node};
 use crate::site::{Manner, Site};
 
 const SLOTS: [&str; 2] = ["floors.0", "floors.1"];
@@ -156,6 +158,34 @@ async fn crash_between_a_root_and_its_floor_keeps_the_root_before() {
     node.start().await;
     assert_eq!(node.reason().await, "SIGNED");
     assert_eq!(node.trust().await.root.unwrap().version, 1);
+}
+
+/// The agent says it once; the disk is asked again until it takes it.
+#[tokio::test(start_paused = true)]
+async fn floor_file_unwritable_withdrawal_is_written_when_it_can_be() {
+    let mut node = Node::allowing().await;
+    let kept = block_slots(&node);
+    node.agent.set(DOMAIN, Vec::new());
+    let is_empty = |entry: &TrustEntry| entry.anchor.as_ref().is_some_and(|it| it.state == "empty");
+    node.trust_until("empty", is_empty).await;
+    unblock_slots(&node, kept);
+    let written = || {
+        fs::read(node.state().join(SLOTS[0])).is_ok_and(says_empty)
+            || fs::read(node.state().join(SLOTS[1])).is_ok_and(says_empty)
+    };
+    let waiting = async {
+        while !written() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it is written");
+    node.agent.stop();
+    node.restart().await;
+    node.trust_until("empty", is_empty).await;
+}
+
+fn says_empty(slot: Vec<u8>) -> bool {
+    String::from_utf8_lossy(&slot).contains("\"absence\":\"empty\"")
 }
 
 fn rotate_twice(org: &mut Org) {
