@@ -4,6 +4,7 @@
 use std::env;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -12,9 +13,20 @@ use anyhow::{Context, Result, ensure};
 
 use crate::shell::{command, output, root};
 
-/// One Go module each in `integration/tools/`, smallest first: what fails, fails early.
-const GO_TOOLS: [&str; 4] = ["crane", "crictl", "containerd", "spire"];
-const DEBIAN: [&str; 3] = ["busybox-static", "openssl", "runc"];
+/// Tools and the Go modules that pin them, smallest first: what fails, fails early.
+const GO_TOOLS: [(&str, &str); 5] = [
+    ("protoc-gen-go", "examples/go"),
+    ("crane", "integration/tools/crane"),
+    ("crictl", "integration/tools/crictl"),
+    ("containerd", "integration/tools/containerd"),
+    ("spire", "integration/tools/spire"),
+];
+/// Python environments, what pins them, and another name of their `python3`, by which it is found.
+const PYTHONS: [(&str, &str, &str); 2] = [
+    ("python-tuf", "integration/tools/requirements.txt", "python3-suites"),
+    ("python-example", "examples/python/requirements.txt", "python3-example"),
+];
+const DEBIAN: [&str; 4] = ["busybox-static", "iproute2", "openssl", "runc"];
 
 /// The installed real parts.
 pub(crate) struct Tools(Vec<PathBuf>);
@@ -44,9 +56,13 @@ pub(crate) fn cannot() -> Option<String> {
 /// Installs what is missing.
 pub(crate) fn install() -> Result<Tools> {
     debian()?;
-    let mut directories = vec![python()?.join("bin")];
-    for tool in GO_TOOLS {
-        directories.push(go(tool).with_context(|| format!("cannot build {tool}"))?);
+    let mut directories = Vec::new();
+    for (name, pins, also) in PYTHONS {
+        let place = python(name, pins, also);
+        directories.push(place.with_context(|| format!("cannot install {name}"))?.join("bin"));
+    }
+    for (tool, module) in GO_TOOLS {
+        directories.push(go(tool, module).with_context(|| format!("cannot build {tool}"))?);
     }
     Ok(Tools(directories))
 }
@@ -73,10 +89,10 @@ fn is_installed(package: &str) -> bool {
     status.is_ok_and(|status| status == "install ok installed")
 }
 
-fn python() -> Result<PathBuf> {
-    let pins = root().join("integration/tools/requirements.txt");
+fn python(name: &str, pins: &str, also: &str) -> Result<PathBuf> {
+    let pins = root().join(pins);
     let version = output(command("python3").arg("--version"))?;
-    cached("python-tuf", &[&fs::read(&pins)?, version.as_bytes()], |new| {
+    cached(name, &[&fs::read(&pins)?, version.as_bytes()], |new| {
         output(nice("python3").args(["-m", "venv"]).arg(new))?;
         let mut pip = nice(new.join("bin/python3"));
         pip.args([
@@ -88,12 +104,13 @@ fn python() -> Result<PathBuf> {
             "--only-binary=:all:",
             "--requirement",
         ]);
-        output(pip.arg(&pins)).map(drop)
+        output(pip.arg(&pins))?;
+        Ok(symlink("python3", new.join("bin").join(also))?)
     })
 }
 
-fn go(tool: &str) -> Result<PathBuf> {
-    let module = root().join("integration/tools").join(tool);
+fn go(tool: &str, module: &str) -> Result<PathBuf> {
+    let module = root().join(module);
     let version = output(command("go").arg("version"))?;
     let pins = [fs::read(module.join("go.mod"))?, fs::read(module.join("go.sum"))?];
     let [go_mod, go_sum] = &pins;

@@ -70,8 +70,15 @@ const RESERVED: [Reserved; 4] = [
     Reserved { name: "spiffe", rooms: &["tufd"], tests_elsewhere: Elsewhere::Refused },
     Reserved {
         name: "tonic",
-        // integration: the benchmark holds our calls against an empty one
-        rooms: &["tufd-proto", "tufd", "tufd-verifier", "testkit", "tufd-integration"],
+        // examples: a workload that asks; integration: the benchmark holds our calls against an empty one
+        rooms: &[
+            "tufd-proto",
+            "tufd",
+            "tufd-verifier",
+            "testkit",
+            "tufd-examples",
+            "tufd-integration",
+        ],
         tests_elsewhere: Elsewhere::Allowed,
     },
 ];
