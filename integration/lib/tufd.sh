@@ -5,13 +5,15 @@ tufd() {
 }
 
 # What differs between suites; a suite sets it before it writes the configuration.
-PERIOD=5m EPOCH=1 WITHDRAW_AFTER=60s SOURCES=
+PERIOD=5m EPOCH=1 WITHDRAW_AFTER=60s DENIED_AFTER=30m MAX_AGE=7d SOURCES=
 
 tufd_config() {
     cat <<TOML
 [workload_api]
 socket = "$RUN/sa/api.sock"
 withdraw_after = "$WITHDRAW_AFTER"
+permission_denied_after = "$DENIED_AFTER"
+anchor_max_age = "$MAX_AGE"
 [serve]
 socket = "$RUN/d/tufd.sock"
 [admin]

@@ -26,7 +26,7 @@ within 8 expect_anchor_state fresh
 
 claim "an empty bundle is a withdrawal that pends, and that the domain's return cancels"
 bundle_set_empty
-within 8 expect_anchor_state pending
+within 8 expect_anchor_state empty
 bundle_set root-1 root-2 root-3
 within 8 expect_anchor_state fresh
 expect_allow "$APP" "$APP_DIGEST"
