@@ -1,0 +1,262 @@
+//! Metadata that is old, forged, endless or elsewhere, role names that would be paths, and a directory that was lost.
+
+use std::fs;
+
+use testkit::site::Manner;
+use testkit::{Clock, Files, Org, Team, damage};
+
+use crate::client::{Client, failed, files_below, succeeded, target};
+
+/// An organisation with teams, and a client of it.
+struct World {
+    org: Org,
+    client: Client,
+}
+
+impl World {
+    async fn new(teams: &[&str]) -> Self {
+        let mut org = Org::new(&Clock::default());
+        for team in teams {
+            org.add_team(Team::new(team, &[&format!("{}/*", team.replace('/', "-"))]));
+            org.sign_target(team, &format!("{}/app", team.replace('/', "-")), target(b"app"));
+        }
+        org.sign_target("targets", "app", target(b"app"));
+        let served = served(&org.publish());
+        let root = served.get("metadata/1.root.json").unwrap().to_vec();
+        let client = Client::new(served, &root, &org.clock().now().to_string()).await;
+        Self { org, client }
+    }
+
+    fn publish(&mut self) -> Files {
+        let files = self.org.publish();
+        self.client.site.serve(served(&files));
+        files
+    }
+}
+
+fn served(files: &Files) -> Files {
+    let mut served = Files::default();
+    for (name, bytes) in files.iter() {
+        served.insert(format!("metadata/{name}"), bytes);
+    }
+    served
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_that_its_own_role_did_not_sign_is_refused_by_init() {
+    let mut org = Org::new(&Clock::default());
+    let mut files = org.publish();
+    damage::keep_signatures(&mut files, "1.root.json", 1);
+    let world = World::new(&[]).await;
+    let client = Client { inside: tempfile::tempdir().unwrap(), ..world.client };
+    let asked = client.site.asked();
+    failed(&client.init(files.get("1.root.json").unwrap()), "1 valid signatures");
+    failed(&client.init(b"{}"), "malformed");
+    failed(&client.refresh(), "trusts no root yet");
+    assert_eq!(client.site.asked(), asked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_given_later_replaces_none() {
+    let world = World::new(&[]).await;
+    let other = Org::new(&Clock::default()).publish();
+    failed(&world.client.init(other.get("1.root.json").unwrap()), "has a trusted root already");
+    succeeded(&world.client.refresh());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_stays_trusted_when_a_later_step_fails() {
+    let mut world = World::new(&[]).await;
+    world.org.rotate_root(&[], &[]);
+    let files = world.publish();
+    world.client.site.damage(|files| damage::flip_bit(files, "metadata/timestamp.json"));
+    failed(&world.client.refresh(), "timestamp");
+    assert_eq!(world.client.trusted("root.json").unwrap(), files.get("2.root.json").unwrap());
+    assert_eq!(world.client.trusted("timestamp.json"), None);
+
+    // A run that ended between root and floors goes on; an older root in its place does not.
+    world.org.rotate_root(&[], &[]);
+    let files = world.publish();
+    fs::write(world.client.metadata().join("root.json"), files.get("3.root.json").unwrap())
+        .unwrap();
+    succeeded(&world.client.refresh());
+    fs::write(world.client.metadata().join("root.json"), files.get("2.root.json").unwrap())
+        .unwrap();
+    failed(&world.client.refresh(), "not the root that was trusted last");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rollback_between_runs_is_refused_whatever_is_left_on_the_disk() {
+    let mut world = World::new(&["team"]).await;
+    succeeded(&world.client.refresh());
+    let old = world.org.publish();
+    world.org.renew("team");
+    world.publish();
+    succeeded(&world.client.resolve("team/app"));
+    let trusted = files_below(&world.client.metadata());
+
+    world.client.site.serve(served(&old));
+    failed(&world.client.refresh(), "older than");
+    assert_eq!(files_below(&world.client.metadata()), trusted);
+    for name in ["timestamp.json", "snapshot.json", "targets.json", "team.json"] {
+        fs::remove_file(world.client.metadata().join(name)).unwrap();
+        failed(&world.client.refresh(), "older than");
+    }
+    world.publish();
+    succeeded(&world.client.refresh());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn floors_lost_or_damaged_are_no_fresh_start() {
+    let world = World::new(&[]).await;
+    succeeded(&world.client.refresh());
+    let floors = world.client.metadata().join("floors");
+    fs::write(&floors, b"{\"root\":null}").unwrap();
+    failed(&world.client.refresh(), "missing or damaged");
+    fs::remove_file(&floors).unwrap();
+    failed(&world.client.refresh(), "missing or damaged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stored_metadata_that_was_changed_is_fetched_again() {
+    let world = World::new(&["team"]).await;
+    succeeded(&world.client.resolve("team/app"));
+    let trusted = files_below(&world.client.metadata());
+    for name in ["timestamp.json", "snapshot.json", "targets.json", "team.json"] {
+        fs::write(world.client.metadata().join(name), b"{}").unwrap();
+        succeeded(&world.client.resolve("team/app"));
+        assert_eq!(files_below(&world.client.metadata()), trusted);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_endless_elsewhere_or_absent_changes_nothing() {
+    let world = World::new(&[]).await;
+    let elsewhere = format!("{}elsewhere/", world.client.site.url());
+    let (newest_root, timestamp) = ("metadata/2.root.json", "metadata/timestamp.json");
+    for (file, manner, words) in [
+        (newest_root, Manner::Endless, "longer than 512000 bytes"),
+        (newest_root, Manner::Redirect(elsewhere.clone()), "redirect"),
+        (newest_root, Manner::Unavailable, "status 503"),
+        (newest_root, Manner::Gone, "broke off"),
+        (timestamp, Manner::Endless, "longer than 16384 bytes"),
+        (timestamp, Manner::Redirect(elsewhere), "redirect"),
+        (timestamp, Manner::Html, "malformed"),
+        (timestamp, Manner::Absent, "has no timestamp.json"),
+    ] {
+        let before = files_below(&world.client.metadata());
+        world.client.site.behave(Manner::Well);
+        world.client.site.behave_for(file, manner);
+        failed(&world.client.refresh(), words);
+        assert_eq!(files_below(&world.client.metadata()), before);
+    }
+    world.client.site.behave(Manner::Well);
+    succeeded(&world.client.refresh());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_expired_is_refused_at_the_time_given() {
+    let mut world = World::new(&[]).await;
+    succeeded(&world.client.refresh());
+    let now = world.org.clock().now();
+    world.client.time = (now + jiff::SignedDuration::from_hours(25)).to_string();
+    failed(&world.client.refresh(), "expired");
+    // Time is what the caller says: a later one before leaves nothing behind.
+    world.client.time = now.to_string();
+    succeeded(&world.client.refresh());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn role_names_that_would_be_paths_stay_in_the_directory() {
+    let hostile = ["../../evil", "a/b", "..", "floors", "\u{1f37a}"];
+    let world = World::new(&hostile).await;
+    for team in hostile {
+        succeeded(&world.client.resolve(&format!("{}/app", team.replace('/', "-"))));
+    }
+    let names: Vec<String> = files_below(world.client.inside.path()).into_keys().collect();
+    let expected = [
+        "given.json",
+        "metadata/%F0%9F%8D%BA.json",
+        "metadata/..%2F..%2Fevil.json",
+        "metadata/...json",
+        "metadata/a%2Fb.json",
+        "metadata/floors",
+        "metadata/floors.json",
+        "metadata/root.json",
+        "metadata/snapshot.json",
+        "metadata/targets.json",
+        "metadata/timestamp.json",
+    ];
+    let mut expected = expected.map(str::to_owned);
+    expected.sort();
+    assert_eq!(names, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_are_asked_for_when_a_search_needs_them() {
+    let mut world = World::new(&["one", "two"]).await;
+    let asked = |world: &World, version: u64| {
+        ["one", "two"]
+            .map(|team| world.client.site.asked_for(&format!("metadata/{version}.{team}.json")))
+    };
+    succeeded(&world.client.refresh());
+    succeeded(&world.client.resolve("app"));
+    assert_eq!(asked(&world, 1), [0, 0]);
+    succeeded(&world.client.resolve("two/app"));
+    succeeded(&world.client.resolve("two/app"));
+    assert_eq!(asked(&world, 1), [0, 1]);
+    // The other one's change costs nothing.
+    world.org.renew("one");
+    world.publish();
+    succeeded(&world.client.resolve("two/app"));
+    assert_eq!((asked(&world, 1), asked(&world, 2)), ([0, 1], [0, 0]));
+    // A role that cannot be had ends the search for its names, and for no others.
+    world.client.site.behave_for("metadata/2.one.json", Manner::Absent);
+    failed(&world.client.resolve("one/app"), "has no 2.one.json");
+    succeeded(&world.client.resolve("two/app"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn role_expired_or_signed_by_others_vouches_for_nothing() {
+    let mut world = World::new(&["team"]).await;
+    succeeded(&world.client.refresh());
+    let thief = world.org.clone();
+    world.org.rotate_team_key("team");
+    let files = world.publish();
+    let mut stolen = thief;
+    stolen.renew("team");
+    let stolen = stolen.publish();
+    let name = files.newest("team");
+    world.client.site.damage(|files| {
+        files.insert(format!("metadata/{name}"), stolen.get(&name).unwrap());
+    });
+    failed(&world.client.resolve("team/app"), "was refused");
+    assert_eq!(world.client.trusted("team.json"), None);
+
+    world.org.lifetimes.targets = jiff::SignedDuration::from_secs(-1);
+    world.org.renew("team");
+    world.org.publish();
+    world.org.lifetimes = testkit::Lifetimes::default();
+    world.org.renew("targets");
+    world.publish();
+    failed(&world.client.resolve("team/app"), "role team expired");
+    assert_eq!(world.client.trusted("team.json"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_at_once_wait_for_each_other() {
+    let mut world = World::new(&["team"]).await;
+    for _ in 0..5 {
+        world.org.rotate_root(&[], &[]);
+        world.org.renew("team");
+        world.publish();
+        let client = &world.client;
+        tokio::task::block_in_place(|| {
+            std::thread::scope(|scope| {
+                for target in ["app", "team/app"] {
+                    scope.spawn(move || succeeded(&client.resolve(target)));
+                }
+            });
+        });
+    }
+}
