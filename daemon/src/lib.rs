@@ -16,6 +16,7 @@ pub mod logging;
 pub mod metrics;
 pub mod peer;
 pub mod refresh;
+mod regular_file;
 mod reload;
 mod run;
 pub mod serve;

@@ -1,16 +1,12 @@
 //! A directory as a source. Whoever writes it is no more trusted than a web server.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
-use rustix::io::Errno;
 use tokio::sync::Semaphore;
 
 use super::{ByteLimit, Failure, Fetched, FileName, Limits};
+use crate::regular_file::{self, ReadError};
 
 /// Reads of one directory that may be under way: each that hangs keeps a thread, and floors need threads, too.
 const READS_MAX: usize = 2;
@@ -52,30 +48,12 @@ impl Directory {
 }
 
 fn read(dir: &Path, name: &FileName, limit: ByteLimit) -> Result<Fetched, Failure> {
-    // Neither a link out of the directory nor a pipe that nobody writes to.
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let opened = OpenOptions::new().read(true).custom_flags(flags).open(dir.join(name.as_str()));
-    let file = match opened {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return absent(dir),
-        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-            return Err(Failure::NotAFile);
-        }
-        Err(source) => return Err(Failure::Unreadable { source }),
-    };
-    let unreadable = |source| Failure::Unreadable { source };
-    let metadata = file.metadata().map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(Failure::NotAFile);
-    }
-    if metadata.len() > limit.bytes() {
-        return Err(Failure::TooBig { limit });
-    }
-    let mut bytes = Vec::new();
-    file.take(limit.bytes().saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
-    match u64::try_from(bytes.len()) {
-        Ok(length) if length <= limit.bytes() => Ok(Fetched::Found(bytes)),
-        _ => Err(Failure::TooBig { limit }),
+    match regular_file::read(&dir.join(name.as_str()), limit.bytes()) {
+        Ok(Some(bytes)) => Ok(Fetched::Found(bytes)),
+        Ok(None) => absent(dir),
+        Err(ReadError::NotRegular) => Err(Failure::NotAFile),
+        Err(ReadError::TooLong { limit_bytes: _ }) => Err(Failure::TooBig { limit }),
+        Err(ReadError::Io(source)) => Err(Failure::Unreadable { source }),
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::durable;
 use super::lock::{DirectoryLock, LockError};
+use crate::regular_file::{self, ReadError};
 
 /// The state directory, locked for as long as this value lives.
 #[derive(Debug)]
@@ -100,10 +101,13 @@ enum Schema {
 
 fn check_schema(dir: &Path) -> Result<Schema, StateError> {
     let path = dir.join(SCHEMA_FILE);
-    let bytes = match durable::read(&path, MAX_SCHEMA_BYTES) {
+    let bytes = match regular_file::read(&path, MAX_SCHEMA_BYTES) {
         Ok(None) => return Ok(Schema::Missing),
         Ok(Some(bytes)) => bytes,
-        Err(source) => return Err(StateError::Io { path, source }),
+        Err(ReadError::Io(source)) => return Err(StateError::Io { path, source }),
+        Err(ReadError::NotRegular | ReadError::TooLong { .. }) => {
+            return Err(StateError::Damaged { path });
+        }
     };
     let found = std::str::from_utf8(&bytes)
         .ok()

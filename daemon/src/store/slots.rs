@@ -25,6 +25,8 @@ use aws_lc_rs::digest;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::durable;
+use crate::causes::in_one_line;
+use crate::regular_file;
 
 /// The two slots of one directory, holding a `T` as JSON.
 #[derive(Debug)]
@@ -193,11 +195,11 @@ enum Read {
 }
 
 fn read_slot(path: &Path) -> Result<Read, SlotError> {
-    let bytes = match durable::read(path, MAX_SLOT_BYTES) {
+    let bytes = match regular_file::read(path, MAX_SLOT_BYTES) {
         Ok(None) => return Ok(Read::Missing),
         Ok(Some(bytes)) => bytes,
         Err(error) => {
-            tracing::error!(slot = %path.display(), %error, "slot of the floor file cannot be read");
+            tracing::error!(slot = %path.display(), why = in_one_line(&error), "slot of the floor file cannot be read");
             return Ok(Read::Damaged);
         }
     };
