@@ -151,17 +151,18 @@ impl Session<Rooting> {
     ///
     /// # Errors
     /// [`Refusal::Expired`]
-    pub fn newest(self) -> Step<Rooting, AwaitTimestamp> {
-        match self.expiry.check(&self.root) {
-            Ok(()) => Ok(self.with(AwaitTimestamp(()))),
-            Err(why) => Err(Refused { session: self, why }),
+    pub fn newest(mut self) -> Step<Rooting, AwaitTimestamp> {
+        if let Err(why) = self.expiry.check(&self.root) {
+            return Err(Refused { session: self, why });
         }
+        // Only now: a key that one root dropped and the next one took back has not lapsed anything.
+        self.floors.lapse(&self.root);
+        Ok(self.with(AwaitTimestamp(())))
     }
 
     /// Floors and held chain under the root of this moment.
     fn settled(mut self) -> Self {
         self.floors.root = Some(self.root.floor());
-        self.floors.lapse(&self.root);
         self.held = self.held.take().and_then(|held| held.under(&self.root).ok().map(Arc::new));
         if let Some(held) = &self.held {
             self.floors.catch_up(held.timestamp(), held.snapshot(), &self.root);

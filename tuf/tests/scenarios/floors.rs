@@ -115,6 +115,24 @@ fn raising_a_threshold_lapses_nothing() {
     }
 }
 
+/// A key that one root drops and the next one takes back stands for its floors, where both come in one run.
+#[test]
+fn key_dropped_and_taken_back_lapses_nothing() {
+    let mut world = World::new();
+    let old = world.good.clone();
+    world.publish_change();
+    let mut node = world.node();
+    let key = [world.org.keys_of("timestamp")[0].clone()];
+    world.org.rotate_timestamp_key();
+    world.org.rotate_root(&[], &[]);
+    world.publish();
+    world.good = world.forged("root", |root| give_role(root, "timestamp", &key, 1));
+    let replayed = world.damaged(|files, _| damage::mix_in(files, &old, "timestamp"));
+    let refused = node.refresh(&replayed).unwrap_err();
+    assert!(refused.to_string().starts_with("timestamp: version 1 is older than 2"), "{refused}");
+    assert_eq!(node.root.version(), v(3));
+}
+
 /// Replacing one of two keys that both had to sign lapses; replacing one of two that sufficed alone does not.
 #[test]
 fn replacing_a_key_lapses_what_it_set() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use testkit::{Clock, Files};
 use tufd_tuf::anchor::{Anchor, AnchorRules, Bundle};
 use tufd_tuf::floors::Floors;
-use tufd_tuf::metadata::{Root, Version};
+use tufd_tuf::metadata::{Role as _, Root, Version};
 use tufd_tuf::refusal::Refusal;
 use tufd_tuf::root::TrustedRoot;
 use tufd_tuf::session::{
@@ -24,6 +24,8 @@ pub(crate) struct Node {
     pub(crate) clock: Clock,
     pub(crate) root: TrustedRoot,
     pub(crate) floors: Floors,
+    /// The root under which floors lapsed last.
+    pub(crate) lapsed_at: Version,
     pub(crate) held: Option<Arc<Trust>>,
 }
 
@@ -49,7 +51,8 @@ impl Node {
     /// A node that has entered at version 1 and verified nothing else.
     pub(crate) fn enter(clock: &Clock, files: &Files, anchor: &Anchor) -> Self {
         let root = TrustedRoot::enter(raw(files, "1.root.json"), v(1), anchor).unwrap();
-        Self { clock: clock.clone(), root, floors: Floors::default(), held: None }
+        let lapsed_at = root.version();
+        Self { clock: clock.clone(), root, floors: Floors::default(), lapsed_at, held: None }
     }
 
     pub(crate) fn rooting(&self) -> Session<Rooting> {
@@ -97,6 +100,8 @@ impl Node {
             self.keep(&session);
         }
         let session = step(session, |s| s.newest())?;
+        self.keep(&session);
+        self.lapsed_at = session.trusted_root().version();
         let offer = files.get("timestamp.json").map(Arc::from);
         let session = match step(session, |s| s.timestamp(offer))? {
             Next::Roles(session) => session,

@@ -108,7 +108,7 @@ proptest! {
     fn histories_hold_all_invariants(events in prop::collection::vec(event(), 1..40)) {
         let (mut story, questions) = (Story::new(), questions());
         for event in &events {
-            let (root, floors) = (story.root_version(), kept(&story.node.floors));
+            let (root, floors) = (u64::from(story.node.lapsed_at), kept(&story.node.floors));
             let answered = story.node.held.as_ref().map(|held| held_version(held));
             story.happens(event);
             invariant_floors_never_decrease(&story, (root, &floors));
