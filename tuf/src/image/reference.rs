@@ -285,7 +285,12 @@ mod tests {
             ("localhost:5000/x", "localhost:5000/x:latest"),
             ("127.0.0.1:5000/pay/app:v1", "127.0.0.1:5000/pay/app:v1"),
             ("[::1]:5000/x", "[::1]:5000/x:latest"),
-            ("Example/x", "Example/x:latest"),
+            ("Example/x", "example/x:latest"),
+            ("LOCALHOST/x", "localhost/x:latest"),
+            ("R.io:0443/x", "r.io/x:latest"),
+            ("r.io:0080/x", "r.io:80/x:latest"),
+            ("[2001:DB8::443]/x", "[2001:db8::443]/x:latest"),
+            ("[::1]:443/x", "[::1]/x:latest"),
             ("r.io/a__b/c--d/e.f_g:V_1.2-3", "r.io/a__b/c--d/e.f_g:V_1.2-3"),
         ];
         for (text, expected) in cases {
