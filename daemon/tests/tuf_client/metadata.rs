@@ -107,6 +107,22 @@ async fn rollback_between_runs_is_refused_whatever_is_left_on_the_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_that_failed_had_verified_is_a_floor() {
+    let mut world = World::new(&["team"]).await;
+    let old = world.publish();
+    world.org.renew("team");
+    let new = world.publish();
+    let snapshot = format!("metadata/{}", new.newest("snapshot"));
+    world.client.site.behave_for(&snapshot, Manner::Absent);
+    failed(&world.client.refresh(), "has no 2.snapshot.json");
+    assert_eq!(world.client.trusted("timestamp.json").unwrap(), new.of_role("timestamp"));
+
+    fs::remove_file(world.client.metadata().join("timestamp.json")).unwrap();
+    world.client.site.serve(served(&old));
+    failed(&world.client.refresh(), "older than");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn floors_lost_or_damaged_are_no_fresh_start() {
     let world = World::new(&[]).await;
     succeeded(&world.client.refresh());
@@ -218,29 +234,19 @@ async fn roles_are_asked_for_when_a_search_needs_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn role_expired_or_signed_by_others_vouches_for_nothing() {
-    let mut world = World::new(&["team"]).await;
-    succeeded(&world.client.refresh());
-    let thief = world.org.clone();
-    world.org.rotate_team_key("team");
-    let files = world.publish();
-    let mut stolen = thief;
-    stolen.renew("team");
-    let stolen = stolen.publish();
-    let name = files.newest("team");
-    world.client.site.damage(|files| {
-        files.insert(format!("metadata/{name}"), stolen.get(&name).unwrap());
-    });
-    failed(&world.client.resolve("team/app"), "was refused");
-    assert_eq!(world.client.trusted("team.json"), None);
-
-    world.org.lifetimes.targets = jiff::SignedDuration::from_secs(-1);
-    world.org.renew("team");
-    world.org.publish();
-    world.org.lifetimes = testkit::Lifetimes::default();
-    world.org.renew("targets");
-    world.publish();
-    failed(&world.client.resolve("team/app"), "role team expired");
-    assert_eq!(world.client.trusted("team.json"), None);
+    let faults: [(fn(&mut Files, &Org, &str), _); 2] = [
+        (damage::sign_with_strange_key, "0 valid signatures by distinct keys, 1 needed"),
+        (damage::expire, "role team expired"),
+    ];
+    for (fault, words) in faults {
+        let mut world = World::new(&["team"]).await;
+        let mut files = world.org.publish();
+        fault(&mut files, &world.org, "team");
+        world.client.site.serve(served(&files));
+        failed(&world.client.resolve("team/app"), words);
+        assert_eq!(world.client.trusted("team.json"), None);
+        succeeded(&world.client.resolve("app"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
