@@ -297,6 +297,16 @@ fn wrong_value_is_refused_by_its_key() {
     }
 }
 
+#[test]
+fn mode_warn_is_warned_about() {
+    let policy = |mode: &str| {
+        let policy = "[[policy]]\nimages = \"r.example/**\"\ntrust = [\"acme\"]\nmode = ";
+        parse(&format!("{LEAST}{policy}\"{mode}\"\n")).unwrap().warnings
+    };
+    assert_eq!(policy("enforce"), Vec::<String>::new());
+    assert!(policy("warn")[0].starts_with("policy[0].mode"));
+}
+
 /// An exemption has digests, an end and a reason, or is none.
 #[test]
 fn exemption_without_end_or_reason() {
@@ -305,7 +315,8 @@ fn exemption_without_end_or_reason() {
     let exempt = |lines: &str| {
         format!("{trust}[[policy]]\nimages = \"r.example/boot/*\"\nmode = \"exempt\"\n{lines}")
     };
-    let good = format!("digests = [\"{digest}\"]\nuntil = \"2027-01-31T00:00:00Z\"\nreason = \"boot\"");
+    let good =
+        format!("digests = [\"{digest}\"]\nuntil = \"2027-01-31T00:00:00Z\"\nreason = \"boot\"");
     let config = parse(&exempt(&good)).unwrap();
     let PolicyMode::Exempt { digests, until, reason } = &config.policies[0].mode else {
         panic!("{:?}", config.policies)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use tufd_tuf::image::Rule;
 
 use super::error::Wrong;
 use super::log::RawLog;
@@ -16,8 +17,8 @@ use super::sockets::{RawAdmin, RawServe};
 use super::trust::RawTrust;
 use super::workload_api::RawWorkloadApi;
 use super::{
-    Admin, ConfigError, Log, Metrics, Patience, PolicyConfig, Serve, System, TrustConfig, Verdicts,
-    WorkloadApi,
+    Admin, ConfigError, Log, Metrics, Patience, PolicyConfig, PolicyMode, Serve, System,
+    TrustConfig, Verdicts, WorkloadApi,
 };
 
 /// A checked configuration.
@@ -186,6 +187,11 @@ fn warnings(config: &Config) -> Vec<String> {
     }
     if let Some(listen) = config.metrics.listen.filter(|listen| !listen.ip().is_loopback()) {
         warnings.push(format!("metrics.listen: whoever reaches {listen} may ask for metrics"));
+    }
+    for (index, policy) in config.policies.iter().enumerate() {
+        if matches!(policy.mode, PolicyMode::Rule(Rule::Warn { .. })) {
+            warnings.push(format!("policy[{index}].mode: \"warn\" stops nothing"));
+        }
     }
     if config.policies.is_empty() {
         warnings.push("policy: there is none, so every image is denied".into());

@@ -140,6 +140,7 @@ impl Verdict {
     pub(super) fn allowed_anyway(mut self) -> Self {
         if self.decision == Decision::Deny {
             (self.decision, self.would_be) = (Decision::Allow, Some(Decision::Deny));
+            return self.noting("the [[policy]] has mode \"warn\" and lets it pass");
         }
         self
     }
