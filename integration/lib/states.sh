@@ -1,9 +1,9 @@
 # States of the anchor, and the commands that cause them.
 
-# expect_state STATE REASON: what `tufctl status` says of the anchor, and the answer about APP: ALLOW for SIGNED, none
-# for NO_TRUST, else DENY.
+# expect_state STATE REASON: what `tufctl status` and the metrics say of the anchor, and the answer about APP: ALLOW for
+# SIGNED, none for NO_TRUST, else DENY.
 expect_state() {
-    expect_anchor_state "$1" && case $2 in
+    expect_anchor_state "$1" && expect_metric "tufd_anchor_state{trust=\"acme\",state=\"$1\"} 1" && case $2 in
         SIGNED) expect_allow "$APP" "$APP_DIGEST" ;;
         NO_TRUST) expect_exit 3 NO_TRUST tufctl verify "$APP@$APP_DIGEST" ;;
         *) expect_deny "$2" "$APP" "$APP_DIGEST" ;;
@@ -13,6 +13,13 @@ expect_state() {
 # anchor_field NAME: of the node's only trust.
 anchor_field() {
     tufctl status -o json | python3 -c 'import json, sys; print(json.load(sys.stdin)["trusts"][0]["anchor"][sys.argv[1]])' "$1"
+}
+
+# expect_metric LINE
+expect_metric() {
+    python3 -c 'import sys, urllib.request
+lines = urllib.request.urlopen(sys.argv[1], timeout=1).read().decode().splitlines()
+sys.exit(None if sys.argv[2] in lines else "no " + sys.argv[2])' "http://127.0.0.1:$METRICS_PORT/metrics" "$1"
 }
 
 # Since when the anchor is in its state, which a restart of the daemon must not change.

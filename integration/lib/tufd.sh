@@ -5,7 +5,7 @@ tufd() {
 }
 
 # What differs between suites; a suite sets it before it writes the configuration.
-PERIOD=5m EPOCH=1 WITHDRAW_AFTER=60s DENIED_AFTER=30m MAX_AGE=7d SOURCES=
+PERIOD=5m EPOCH=1 WITHDRAW_AFTER=60s DENIED_AFTER=30m MAX_AGE=7d SOURCES= METRICS_PORT=
 
 tufd_config() {
     cat <<TOML
@@ -22,6 +22,8 @@ socket = "$RUN/a/admin.sock"
 dir = "$RUN/state"
 [refresh]
 period = "$PERIOD"
+[metrics]
+${METRICS_PORT:+listen = '127.0.0.1:$METRICS_PORT'}
 [log]
 level = "info"
 format = "text"

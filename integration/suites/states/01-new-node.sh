@@ -1,4 +1,5 @@
 DENIED_AFTER=5s
+METRICS_PORT=$(free_ports 1)
 start_registry
 start_org
 start_spire
@@ -10,6 +11,7 @@ claim "a new node whose agent hangs is waiting, and gives no verdict"
 hold spire-agent
 start_tufd
 within 5 expect_state waiting NO_TRUST
+within 3 expect_told waiting
 claim "without an entry it is denied; as it never had keys, it is not withdrawn when that lasts"
 let_go spire-agent
 within 8 expect_state denied NO_TRUST
