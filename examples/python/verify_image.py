@@ -46,7 +46,9 @@ def verify(reference: str, digest: str) -> tufd_pb2.Verdict:
     request = tufd_pb2.VerifyImageRequest(reference=reference, digest=digest)
     try:
         path = trusted_socket()
-        with grpc.insecure_channel(f"unix:{path}") as channel:
+        # grpcio would name the server by its path, percent-encoded, which tufd refuses (PROTOCOL_ERROR).
+        options = [("grpc.default_authority", "localhost")]
+        with grpc.insecure_channel(f"unix:{path}", options) as channel:
             verdict = tufd_pb2_grpc.VerifierStub(channel).VerifyImage(request, timeout=DEADLINE_SECONDS)
     except grpc.RpcError as error:
         raise NoVerdict(f"{error.code().name}: {error.details()}") from error

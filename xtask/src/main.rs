@@ -21,7 +21,7 @@ Examples:
   cargo xtask test --only clippy    one step
   cargo xtask walls                 who may depend on whom
   cargo xtask dist                  what is installed, into target/dist/
-  cargo xtask tools                 SPIRE, containerd, crictl, crane, python-tuf into the cache
+  cargo xtask tools                 SPIRE, containerd and the other real parts into the cache
   cargo xtask bench                 the figures of this machine
   cargo xtask bench --calls 1000    fewer calls (`--help` of the program `bench` has all)
 

@@ -1,0 +1,11 @@
+UNSIGNED=$REGISTRY/payments/unsigned:v1
+claim "the signed image: ALLOW, exit 0"
+expect_examples 0 "ALLOW SIGNED" "$APP" "$APP_DIGEST"
+expect_examples 0 "ALLOW SIGNED" "${APP%:*}@$APP_DIGEST" "$APP_DIGEST"
+claim "another image, and another digest under the signed tag: DENY with the reason, exit 1"
+expect_examples 1 "DENY TARGET_NOT_FOUND" "$UNSIGNED" "$(digest "$UNSIGNED")"
+expect_examples 1 "DENY DIGEST_MISMATCH" "$APP" "$(digest "$UNSIGNED")"
+claim "a command line without a digest: exit 2"
+expect_exit 2 usage example rust "$APP"
+expect_exit 2 usage example go "$APP"
+expect_exit 2 usage example python "$APP"

@@ -1,0 +1,11 @@
+claim "a daemon that hangs: no verdict within the program's own deadline, exit 3"
+kill -STOP "${PROCESS[tufd]}"
+expect_examples 3 "no verdict" "$APP" "$APP_DIGEST"
+kill -CONT "${PROCESS[tufd]}"
+claim "a daemon that was killed, so that its socket is still there"
+kill -KILL "${PROCESS[tufd]}"
+stop tufd
+expect_examples 3 "no verdict" "$APP" "$APP_DIGEST"
+claim "no socket at all"
+rm "$RUN/d/tufd.sock"
+expect_examples 3 "no verdict" "$APP" "$APP_DIGEST"
