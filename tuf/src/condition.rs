@@ -120,15 +120,15 @@ impl TrustView {
     /// What the anchor is good for now.
     #[must_use]
     pub fn condition(&self, now: Time) -> Condition {
-        let covered = || self.coverage().is_some_and(|coverage| coverage.is_covered());
-        match self.anchor.condition(&self.limits, now) {
-            denying @ (Condition::Withdrawn | Condition::Stale) => denying,
-            _ if self.root.is_some() && !covered() => Condition::NotCovered,
-            Condition::Fresh | Condition::Cached if !self.lacking_keys().is_empty() => {
-                Condition::Behind
-            }
-            heard => heard,
+        let mut condition = self.anchor.condition(&self.limits, now);
+        // The lesser one is said first.
+        if self.root.is_some() && !self.coverage().is_some_and(|coverage| coverage.is_covered()) {
+            condition = condition.min(Condition::NotCovered);
         }
+        if !self.lacking_keys().is_empty() {
+            condition = condition.min(Condition::Behind);
+        }
+        condition
     }
 
     /// The same, and since when: what status output and metrics show.

@@ -230,23 +230,12 @@ fn warnings(view: &TrustView, now: Time, listed: &Listed) -> Vec<v1::Warning> {
         let keys = wire::strings(lacking).join(", ");
         warn("ANCHOR_BEHIND", format!("{}: {keys}", Condition::Behind.meaning()));
     }
-    if let (Some(root), Some(anchor)) = (&view.root, view.today()) {
-        if anchor.threshold() < root.root().threshold() {
-            warn(
-                "THRESHOLD_LOW",
-                format!(
-                    "[[trust]] threshold {} is below the root role's own {}",
-                    anchor.threshold().get(),
-                    root.root().threshold().get()
-                ),
-            );
-        }
-    }
-    if let Some(floor) = view.clock_back(now) {
-        let text = format!(
-            "the clock says {now}, but {floor} was proved; set it, or see `tufctl state reset-time-floor`"
-        );
-        warn("CLOCK_BACK", text);
+    if let (Some(root), Some(anchor)) = (&view.root, view.today())
+        && anchor.threshold() < root.root().threshold()
+    {
+        let (own, roots) = (anchor.threshold().get(), root.root().threshold().get());
+        let text = format!("[[trust]] threshold {own} is below the root role's own {roots}");
+        warn("THRESHOLD_LOW", text);
     }
     if view.anchor.bundle().is_some_and(|bundle| bundle.skipped() > 0) {
         warn("KEYS_SKIPPED", "the bundle holds certificates without a key that can be used".into());

@@ -65,8 +65,10 @@ async fn anchor_emptied_withdraws() {
     assert_eq!(node.reason().await, "ANCHOR_WITHDRAWN");
 }
 
-/// What an agent does, the state that follows, and how loud that is.
-const CAUSES: [(&str, &str, fn(&mut Node)); 7] = [
+/// A state, how loud it is, and what makes it.
+type Cause = (&'static str, &'static str, fn(&mut Node));
+
+const CAUSES: [Cause; 7] = [
     ("not_covered", "ERROR", |node| {
         node.agent.set(DOMAIN, node.org.anchor_of(&node.org.root_keys()[..1], None).to_der());
     }),

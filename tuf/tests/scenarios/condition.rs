@@ -60,8 +60,11 @@ impl Watch {
     }
 }
 
-/// What is said in each condition that lasts until something else is said.
-fn lasting(org: &Org) -> Vec<(Condition, Vec<u8>, fn(&[u8]) -> Said<'_>)> {
+/// A condition, and the bundle and the words that cause it.
+type Cause = (Condition, Vec<u8>, fn(&[u8]) -> Said<'_>);
+
+/// Those that last until something else is said.
+fn lasting(org: &Org) -> Vec<Cause> {
     let one_key = org.anchor_of(&org.root_keys()[..1], None).to_der();
     let two_keys = org.anchor_of(&org.root_keys()[..2], None).to_der();
     vec![
