@@ -151,9 +151,12 @@ fn log_event(trust: &str, event: &BundleEvent, before: &AnchorState, after: &Anc
     };
     let (old, new) = (keys(before), keys(after));
     if old != new {
-        let added: Vec<_> = new.iter().filter(|key| !old.contains(key)).collect();
-        let removed: Vec<_> = old.iter().filter(|key| !new.contains(key)).collect();
-        tracing::warn!(target: "audit", %trust, ?added, ?removed, "ANCHOR_CHANGED");
+        let beyond = |these: &[String], those: &[String]| {
+            let beyond: Vec<_> = these.iter().filter(|key| !those.contains(key)).cloned().collect();
+            beyond.join(",")
+        };
+        let (added, removed) = (beyond(&new, &old), beyond(&old, &new));
+        tracing::warn!(target: "audit", trust, added, removed, "ANCHOR_CHANGED");
         return;
     }
     match event {

@@ -15,7 +15,9 @@ use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::AuditTo;
 use crate::peer::ROOT_UID;
@@ -36,7 +38,7 @@ pub fn failures() -> u64 {
     FAILURES.load(Relaxed)
 }
 
-/// Writes audit lines. Give it only events of [`TARGET`].
+/// Writes audit lines.
 #[derive(Debug, Clone)]
 pub struct Audit(Arc<Sink>);
 
@@ -62,6 +64,11 @@ impl Audit {
         audit
     }
 
+    /// Takes the events of [`TARGET`] and no others.
+    pub fn layer<S: Subscriber + for<'s> LookupSpan<'s>>(&self) -> impl Layer<S> + use<S> {
+        Events(self.clone()).with_filter(filter_fn(|event| event.target() == TARGET))
+    }
+
     /// Opens the file anew: logrotate has moved it away.
     pub fn reopen(&self) {
         let AuditTo::File(path) = &self.0.to else { return };
@@ -85,31 +92,42 @@ impl Audit {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Audit {
+struct Events(Audit);
+
+impl<S: Subscriber> Layer<S> for Events {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut line = Line::default();
-        event.record(&mut line);
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let line = Line { level: event.metadata().level().as_str(), fields };
         if let Ok(text) = serde_json::to_string(&line) {
-            self.write(&ascii(&text));
+            self.0.write(&ascii(&text));
         }
     }
 }
 
 impl Open {
     fn append(&mut self, path: &Path, line: &str) -> io::Result<()> {
-        let torn = self.torn;
-        let mut file = self.file(path)?;
-        let whole = if torn { file.write_all(b"\n") } else { Ok(()) };
-        let written = whole.and_then(|()| file.write_all(line.as_bytes()));
-        self.torn = written.is_err();
-        written
+        let line = if self.torn { format!("\n{line}") } else { line.to_owned() };
+        // In one piece: several lines at once must not be torn by each other, nor by a full disk unnoticed.
+        match self.file(path)?.write(line.as_bytes()) {
+            Ok(written) if written == line.len() => self.torn = false,
+            Ok(written) => {
+                self.torn |= written > 0;
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            Err(error) => {
+                self.file = None;
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
-    fn file(&mut self, path: &Path) -> io::Result<&File> {
+    fn file(&mut self, path: &Path) -> io::Result<&mut File> {
         if self.file.is_none() {
             self.file = Some(open(path)?);
         }
-        self.file.as_ref().ok_or(io::ErrorKind::NotFound.into())
+        self.file.as_mut().ok_or(io::ErrorKind::NotFound.into())
     }
 }
 
@@ -132,15 +150,15 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// The fields of one event, in the order of the code.
 #[derive(Default)]
-struct Line(Vec<(&'static str, Value)>);
+struct Fields(Vec<(&'static str, Value)>);
 
-impl Line {
+impl Fields {
     fn put(&mut self, field: &Field, value: impl Into<Value>) {
         self.0.push((field.name(), value.into()));
     }
 }
 
-impl Visit for Line {
+impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.put(field, value);
     }
@@ -162,14 +180,20 @@ impl Visit for Line {
     }
 }
 
+struct Line {
+    level: &'static str,
+    fields: Fields,
+}
+
 impl Serialize for Line {
-    /// The message, which tracing calls so, is the event.
+    /// What tracing calls the message is the event.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let time = ("time", Value::from(Timestamp::now().to_string()));
         let (event, fields): (Vec<_>, Vec<_>) =
-            self.0.iter().cloned().partition(|(name, _)| *name == "message");
+            self.fields.0.iter().cloned().partition(|(name, _)| *name == "message");
         let event = event.into_iter().map(|(_, event)| ("event", event));
-        serializer.collect_map([time].into_iter().chain(event).chain(fields))
+        let level = ("level", Value::from(self.level));
+        serializer.collect_map([time].into_iter().chain(event).chain([level]).chain(fields))
     }
 }
 
@@ -188,4 +212,31 @@ fn ascii(json: &str) -> String {
     }
     line.push('\n');
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_after_a_torn_one_starts_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit");
+        std::fs::write(&path, "{\"time\":\"20").unwrap();
+        let mut open = Open { file: None, torn: true };
+        open.append(&path, "{}\n").unwrap();
+        open.append(&path, "{}\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"time\":\"20\n{}\n{}\n");
+    }
+
+    #[test]
+    fn file_that_cannot_be_written_is_opened_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit");
+        std::fs::write(&path, "").unwrap();
+        let mut open = Open { file: Some(File::open(&path).unwrap()), torn: false };
+        open.append(&path, "lost\n").unwrap_err();
+        open.append(&path, "kept\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "kept\n");
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::io::stderr;
 
-use tracing::Metadata;
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -23,15 +22,14 @@ impl Logging {
     #[must_use]
     pub fn start(log: &Log) -> Self {
         let (level, handle) = reload::Layer::new(level(log));
-        let filter = level.and(filter_fn(|event| !is_audit(event)));
+        let filter = level.and(filter_fn(|event| event.target() != audit::TARGET));
         let lines = fmt::layer().with_writer(stderr);
         let lines = match log.format {
             LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
             LogFormat::Text => lines.with_ansi(false).with_filter(filter).boxed(),
         };
         let audit = Audit::new(log.audit.clone());
-        let audit_lines = audit.clone().with_filter(filter_fn(is_audit));
-        tracing_subscriber::registry().with(lines).with(audit_lines).init();
+        tracing_subscriber::registry().with(lines).with(audit.layer()).init();
         Self { level: handle, audit }
     }
 
@@ -45,10 +43,6 @@ impl Logging {
     pub fn reopen(&self) {
         self.audit.reopen();
     }
-}
-
-fn is_audit(event: &Metadata<'_>) -> bool {
-    event.target() == audit::TARGET
 }
 
 fn level(log: &Log) -> LevelFilter {

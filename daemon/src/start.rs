@@ -106,7 +106,8 @@ fn restore(
     if lost {
         // The next write makes the floor file whole again, and must not make it look as if nothing had been lost.
         ledger.lose_floors(&record.scope.trust);
-        tracing::error!(trust = %trust.name, "the floor file is lost: no verdicts until every source verified");
+        let text = "no verdicts until every source verified";
+        tracing::error!(target: "audit", trust = %trust.name, text, "FLOORS_LOST");
     }
     let view = TrustView {
         anchor: page.anchor,

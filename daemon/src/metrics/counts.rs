@@ -30,12 +30,10 @@ impl Pass {
         if verdict.decision == Decision::Deny || verdict.is_yes() {
             return None;
         }
-        Some(match verdict.reason {
-            Reason::Exempt => Self::Exempt,
-            Reason::KnownGood => Self::KnownGood,
-            // Whatever else it says, only this mode turns it into ALLOW.
-            _ => Self::Warn,
-        })
+        // Whatever else it says, only `warn` turns it into ALLOW.
+        let by_reason = [(Reason::Exempt, Self::Exempt), (Reason::KnownGood, Self::KnownGood)];
+        let found = by_reason.into_iter().find(|(reason, _)| *reason == verdict.reason);
+        Some(found.map_or(Self::Warn, |(_, pass)| pass))
     }
 }
 

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::Instrument as _;
 use tufd_tuf::metadata::Role as _;
 use tufd_tuf::view::TrustView;
 
@@ -225,7 +226,9 @@ impl Task {
             let urgent = waiting.iter().any(|demand| demand.cause == Cause::Now);
             let looked_up = !waiting.is_empty() && self.schedule.lookup_at() <= now;
             if urgent || looked_up || self.schedule.periodic_at() <= now {
-                self.refresh(std::mem::take(&mut waiting)).await;
+                let (trust, cause) = (&self.keeper.trust.name, cause(&waiting));
+                let span = tracing::info_span!("refresh", trust, cause);
+                self.refresh(std::mem::take(&mut waiting)).instrument(span).await;
             }
         }
     }
@@ -233,10 +236,9 @@ impl Task {
     async fn refresh(&mut self, asked: Vec<Demand>) {
         let patience = if asked.is_empty() { Patience::Thorough } else { Patience::Hedged };
         let done = Update::new(&self.keeper, patience, self.asked.clone()).run().await;
-        let name = &self.keeper.trust.name;
         match &done.error {
-            None => tracing::info!(trust = %name, changed = ?done.changed, "refreshed"),
-            Some(error) => tracing::warn!(trust = %name, %error, "refresh failed"),
+            None => tracing::info!(changed = ?done.changed, "refreshed"),
+            Some(error) => tracing::warn!(%error, "refresh failed"),
         }
         let lookup = asked.iter().any(|demand| demand.cause == Cause::Lookup);
         let expires = self.expires_in();
@@ -271,5 +273,15 @@ impl Task {
         Some(
             Duration::try_from(expires.duration_since(self.keeper.clock.now())).unwrap_or_default(),
         )
+    }
+}
+
+/// Why a refresh starts, in a word for the log.
+fn cause(asked: &[Demand]) -> &'static str {
+    let ordered = asked.iter().any(|demand| demand.cause == Cause::Now);
+    match asked {
+        [] => "period",
+        _ if ordered => "order",
+        _ => "lookup",
     }
 }

@@ -141,7 +141,7 @@ impl<'k> Update<'k> {
                 Ok(next) => next,
                 Err((old, error)) => {
                     let error = in_one_line(&error);
-                    tracing::warn!(trust = %self.trust().name, %role, error, "a delegated role is unavailable");
+                    tracing::warn!(%role, error, "a delegated role is unavailable");
                     old.without()
                 }
             };

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
 use tufd_proto::v1;
 use tufd_proto::v1::verifier_server::Verifier;
 use tufd_tuf::known_good::Availability;
@@ -25,14 +26,28 @@ impl Verifier for VerifierService {
         let peer = request.extensions().get::<Peer>().copied();
         let v1::VerifyImageRequest { reference, digest, media_type: _, size } =
             request.into_inner();
-        let size = (size > 0).then_some(size);
-        let asked = verdict::Request { reference: &reference, digest: &digest, size };
-        let mut answer = self.decide(&asked);
+        let asked = verdict::Request {
+            reference: &reference,
+            digest: &digest,
+            size: (size > 0).then_some(size),
+        };
+        let span = tracing::debug_span!("verdict", reference, digest);
+        self.answer(&asked, peer).instrument(span).await
+    }
+}
+
+impl VerifierService {
+    async fn answer(
+        &self,
+        asked: &verdict::Request<'_>,
+        peer: Option<Peer>,
+    ) -> Result<Response<v1::Verdict>, Status> {
+        let mut answer = self.decide(asked);
         if let Some(trust) = could_become_allow(&answer)
             && let Some(refresher) = self.0.refreshers.get(trust)
         {
-            refresher.for_lookup(&reference, &digest).await;
-            answer = self.decide(&asked);
+            refresher.for_lookup(asked.reference, asked.digest).await;
+            answer = self.decide(asked);
         }
         self.0.counts.answered(&answer);
         match answer {
@@ -41,14 +56,12 @@ impl Verifier for VerifierService {
                 Ok(Response::new(wire::verdict(verdict)))
             }
             Err(no_verdict) => {
-                log_none(&no_verdict, &reference, &digest, peer);
+                log_none(&no_verdict, asked, peer);
                 Err(Status::unavailable(no_verdict.to_string()))
             }
         }
     }
-}
 
-impl VerifierService {
     fn decide(&self, request: &verdict::Request<'_>) -> Result<Verdict, NoVerdict> {
         let (generation, now) = (self.0.board.now(), self.0.clock.now());
         let begun = Instant::now();
@@ -78,7 +91,7 @@ fn log(verdict: &Verdict, peer: Option<Peer>) {
     let Verdict { reason, text, reference, digest, trust, generation, .. } = verdict;
     let (reason, trust) = (reason.code(), trust.as_deref());
     if verdict.is_yes() {
-        tracing::debug!(reference, digest, reason, ?peer, generation, "ALLOW");
+        tracing::debug!(reason, ?peer, generation, "ALLOW");
         return;
     }
     let (uid, pid) = (peer.map(|peer| peer.uid), peer.and_then(|peer| peer.pid));
@@ -92,15 +105,12 @@ fn log(verdict: &Verdict, peer: Option<Peer>) {
     }
 }
 
-/// A request that is none may be long.
-fn log_none(none: &NoVerdict, reference: &str, digest: &str, peer: Option<Peer>) {
+/// A request of which nothing was decided may be long.
+fn log_none(none: &NoVerdict, asked: &verdict::Request<'_>, peer: Option<Peer>) {
     let NoVerdict { trust, text } = none;
     let reason = Reason::NoTrust.code();
     let (uid, pid) = (peer.map(|peer| peer.uid), peer.and_then(|peer| peer.pid));
-    let (reference, digest) = (shortened(reference), shortened(digest));
+    let shortened = |text: &str| text.chars().take(512).collect::<String>();
+    let (reference, digest) = (shortened(asked.reference), shortened(asked.digest));
     tracing::warn!(target: "audit", trust, reason, reference, digest, text, uid, pid, "NO_VERDICT");
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(512).collect()
 }

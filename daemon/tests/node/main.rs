@@ -11,6 +11,7 @@ mod mirrors;
 mod node;
 mod probe;
 mod program;
+mod reload;
 mod rotation;
 mod surface;
 mod table;

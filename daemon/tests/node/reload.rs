@@ -1,0 +1,119 @@
+//! Policies that change while the daemon answers.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use tokio::sync::oneshot;
+use tufd::config::LogLevel;
+use tufd_proto::v1;
+use tufd_proto::v1::verifier_client::VerifierClient;
+
+use crate::node::{API, Node, digest_of};
+use crate::probe::heard;
+
+const RELOADS: usize = 100;
+
+/// The configuration with something else in the place of something.
+fn write(node: &Node, from: &str, to: &str) -> PathBuf {
+    let text = node.config_text();
+    assert!(text.contains(from), "{from}");
+    std::fs::write(node.config_file(), text.replace(from, to)).unwrap();
+    node.config_file()
+}
+
+const POLICY: &str = "images = \"registry.acme.example/**\"";
+const OTHER: &str = "images = \"other.example/**\"";
+
+/// Each answer is that of the old or of the new policies, and all answers of one generation are the same.
+#[tokio::test(start_paused = true)]
+async fn reload_a_hundred_times_tears_and_loses_no_verdict() {
+    let node = Node::allowing().await;
+    let (stop, mut stopped) = oneshot::channel::<()>();
+    let mut client = VerifierClient::new(node.new_channel());
+    let asking = tokio::spawn(async move {
+        let mut answers = BTreeMap::<u64, String>::new();
+        while stopped.try_recv().is_err() {
+            let request = v1::VerifyImageRequest {
+                reference: API.to_owned(),
+                digest: digest_of(API),
+                ..Default::default()
+            };
+            let verdict = client.verify_image(request).await.unwrap().into_inner();
+            assert!(["SIGNED", "NO_POLICY"].contains(&verdict.reason.as_str()), "{verdict:?}");
+            let known = answers.entry(verdict.generation).or_insert(verdict.reason.clone());
+            assert_eq!(*known, verdict.reason);
+        }
+        answers
+    });
+    for number in 0..RELOADS {
+        let (policy, reason) = [(OTHER, "NO_POLICY"), (POLICY, "SIGNED")][number % 2];
+        node.daemon().reload(&write(&node, POLICY, policy)).unwrap();
+        assert_eq!(node.reason().await, reason, "after {number}");
+    }
+    stop.send(()).unwrap();
+    let answers = asking.await.unwrap();
+    assert!(answers.len() > RELOADS / 2, "{} generations were seen", answers.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn reload_of_a_bad_file_changes_nothing_and_names_the_key() {
+    let node = Node::allowing().await;
+    let before = node.verify(API, &digest_of(API)).await.unwrap().generation;
+    for (from, to, key) in [
+        (POLICY, "images = \"a/**b\"", "policy[0].images"),
+        ("trust = [\"acme\"]", "trust = [\"acne\"]", "policy[0].trust[0]"),
+        ("[state]", "[state", "line "),
+        ("threshold = 2", "threshold = 0", "trust[0].threshold"),
+    ] {
+        let log = heard();
+        assert!(node.daemon().reload(&write(&node, from, to)).is_none(), "{to}");
+        assert!(
+            log.text().contains("reload refused") && log.text().contains(key),
+            "{}",
+            log.text()
+        );
+    }
+    assert!(node.daemon().reload(&node.config_file().with_extension("none")).is_none());
+    assert_eq!(node.verify(API, &digest_of(API)).await.unwrap().generation, before);
+    assert_eq!(node.reason().await, "SIGNED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reload_takes_up_the_log_level_and_names_what_needs_a_restart() {
+    let node = Node::allowing().await;
+    let log = heard();
+    let changed = write(&node, "period = \"5m\"", "period = \"6m\"\n[log]\nlevel = \"debug\"");
+    assert_eq!(node.daemon().reload(&changed).unwrap().level, LogLevel::Debug);
+    let warning = "changed keys take effect after a restart keys=\"refresh.period\"";
+    assert!(log.text().contains(warning), "{}", log.text());
+
+    let changed = write(&node, "threshold = 2", "threshold = 1");
+    node.daemon().reload(&changed).unwrap();
+    assert!(log.text().contains("keys=\"trust\""), "{}", log.text());
+    assert_eq!(node.trust().await.anchor.unwrap().threshold, 2);
+}
+
+/// It would leave images without a verdict that have one now.
+#[tokio::test(start_paused = true)]
+async fn reload_of_a_policy_for_a_trust_that_does_not_run_is_refused() {
+    let node = Node::allowing().await;
+    let log = heard();
+    let other = "[[trust]]\nname = \"new\"\ntrust_domain = \"new.example\"\nthreshold = 2\n\
+                 metadata = [\"https://new.example/\"]\n[[policy]]\nimages = \"a/**\"\n\
+                 trust = [\"new\"]\n[[policy]]\n";
+    let changed = write(&node, "[[policy]]\n", other);
+    assert!(node.daemon().reload(&changed).is_none());
+    assert!(log.text().contains("policy[0].trust: [[trust]] \"new\" needs a restart"));
+    assert_eq!(node.reason().await, "SIGNED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refresh_lines_name_their_trust_once_and_say_why() {
+    let node = Node::allowing().await;
+    let log = heard();
+    node.refresh().await;
+    let text = log.text();
+    let line = text.lines().find(|line| line.contains("refreshed")).unwrap();
+    assert!(line.contains("refresh{trust=\"acme\" cause=\"order\"}"), "{line}");
+    assert_eq!(line.matches("acme").count(), 1, "{line}");
+}
