@@ -20,7 +20,7 @@ use crate::fetch::FileName;
 #[derive(Debug)]
 pub(super) struct MetadataDir {
     path: PathBuf,
-    /// Another run waits until this one ends.
+    /// Held until the run ends.
     _lock: File,
 }
 
@@ -30,12 +30,22 @@ const FLOORS: &str = "floors";
 const FILE_BYTES_MAX: u64 = 8 << 20;
 
 impl MetadataDir {
-    /// Opens the directory, and makes it where it is missing.
+    /// Opens the directory; waits for a run that is using it.
     pub(super) fn open(path: &Path) -> Result<Self, ClientError> {
-        let unwritable = |source| ClientError::Unwritable { path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(unwritable)?;
-        let lock = File::open(path).and_then(|dir| dir.lock().map(|()| dir)).map_err(unwritable)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        match File::open(path).and_then(|dir| dir.lock().map(|()| dir)) {
+            Ok(lock) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(ClientError::NotInitialised { dir: path.to_owned() })
+            }
+            Err(source) => Err(ClientError::Unreadable { path: path.to_owned(), source }),
+        }
+    }
+
+    /// Makes the directory where it is missing, and opens it.
+    pub(super) fn create(path: &Path) -> Result<Self, ClientError> {
+        fs::create_dir_all(path)
+            .map_err(|source| ClientError::Unwritable { path: path.to_owned(), source })?;
+        Self::open(path)
     }
 
     /// Trusts the first root (TUF 5.2).

@@ -25,8 +25,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(Request { metadata_dir, time, task }: Request) -> Result<(), ClientError> {
-    let dir = MetadataDir::open(&metadata_dir)?;
-    let update = |dir, from: SourceUrl| -> Result<Update, ClientError> {
+    let update = |from: SourceUrl| -> Result<Update, ClientError> {
+        let dir = MetadataDir::open(&metadata_dir)?;
         Ok(Update { dir, source: Source::open(from, Limits::default())?, now: time })
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -34,14 +34,14 @@ fn run(Request { metadata_dir, time, task }: Request) -> Result<(), ClientError>
         .build()
         .map_err(ClientError::Start)?;
     match task {
-        Task::Init { root } => dir.init(&root),
-        Task::Refresh { from } => runtime.block_on(update(dir, from)?.refresh()).map(drop),
+        Task::Init { root } => MetadataDir::create(&metadata_dir)?.init(&root),
+        Task::Refresh { from } => runtime.block_on(update(from)?.refresh()).map(drop),
         Task::Download { from, targets, base, into } => {
             let artifacts = Artifacts::open(base, into)?;
-            runtime.block_on(download(&update(dir, from)?, &artifacts, &targets))
+            runtime.block_on(download(&update(from)?, &artifacts, &targets))
         }
         Task::Resolve { from, target } => {
-            let found = runtime.block_on(resolve(&update(dir, from)?, &target))?;
+            let found = runtime.block_on(resolve(&update(from)?, &target))?;
             print(&format!("{:#}", as_json(&target, &found)));
             Ok(())
         }

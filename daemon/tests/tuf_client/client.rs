@@ -57,11 +57,15 @@ impl Client {
         ])
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn program(&self, arguments: &[&str]) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_tuf-client"));
         program.args(["--time", &self.time, "--metadata-dir"]).arg(self.metadata()).args(arguments);
+        program
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
         // The server runs on this runtime, too.
-        tokio::task::block_in_place(|| program.output()).unwrap()
+        tokio::task::block_in_place(|| self.program(arguments).output()).unwrap()
     }
 
     fn url(&self, place: &str) -> String {

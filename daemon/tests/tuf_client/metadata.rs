@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use jiff::SignedDuration;
 use testkit::site::Manner;
 use testkit::{Clock, Files, Org, Team, damage};
 
@@ -173,13 +174,56 @@ async fn metadata_endless_elsewhere_or_absent_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_expired_is_refused_at_the_time_given() {
     let mut world = World::new(&[]).await;
+    world.org.lifetimes.timestamp = SignedDuration::from_hours(10 * 24);
+    world.publish();
     succeeded(&world.client.refresh());
-    let now = world.org.clock().now();
-    world.client.time = (now + jiff::SignedDuration::from_hours(25)).to_string();
-    failed(&world.client.refresh(), "expired");
-    // Time is what the caller says: a later one before leaves nothing behind.
-    world.client.time = now.to_string();
+    // Nothing is fetched but the timestamp, which is still good; the stored snapshot is not.
+    world.client.time = hours_later(&world, 8 * 24);
+    failed(&world.client.refresh(), "snapshot: expired");
+    world.client.time = hours_later(&world, 11 * 24);
+    failed(&world.client.refresh(), "timestamp: expired");
+}
+
+/// The daemon's floor under the clock would refuse this: here the caller says what time it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn time_given_once_does_not_bind_the_next_run() {
+    let mut world = World::new(&[]).await;
+    world.client.time = hours_later(&world, 20);
     succeeded(&world.client.refresh());
+    world.org.lifetimes.timestamp = SignedDuration::from_hours(1);
+    world.publish();
+    failed(&world.client.refresh(), "timestamp: expired");
+    world.client.time = hours_later(&world, 0);
+    succeeded(&world.client.refresh());
+}
+
+fn hours_later(world: &World, hours: i64) -> String {
+    (world.org.clock().now() + SignedDuration::from_hours(hours)).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn timestamp_of_the_same_version_changes_nothing() {
+    let mut world = World::new(&[]).await;
+    let mut files = world.publish();
+    succeeded(&world.client.refresh());
+    let trusted = files_below(&world.client.metadata());
+    damage::forge(&mut files, &world.org, "timestamp", |signed| {
+        signed["meta"]["snapshot.json"]["version"] = 7.into();
+    });
+    world.client.site.serve(served(&files));
+    succeeded(&world.client.refresh());
+    assert_eq!(files_below(&world.client.metadata()), trusted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_did_not_change_are_not_fetched_again() {
+    let mut world = World::new(&[]).await;
+    for _ in 0..3 {
+        succeeded(&world.client.refresh());
+        world.publish();
+    }
+    let once = ["metadata/1.snapshot.json", "metadata/1.targets.json"];
+    assert_eq!(once.map(|file| world.client.site.asked_for(file)), [1, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,7 +278,8 @@ async fn roles_are_asked_for_when_a_search_needs_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn role_expired_or_signed_by_others_vouches_for_nothing() {
-    let faults: [(fn(&mut Files, &Org, &str), _); 2] = [
+    type Fault = fn(&mut Files, &Org, &str);
+    let faults: [(Fault, _); 2] = [
         (damage::sign_with_strange_key, "0 valid signatures by distinct keys, 1 needed"),
         (damage::expire, "role team expired"),
     ];
@@ -250,19 +295,35 @@ async fn role_expired_or_signed_by_others_vouches_for_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_at_once_wait_for_each_other() {
-    let mut world = World::new(&["team"]).await;
-    for _ in 0..5 {
-        world.org.rotate_root(&[], &[]);
-        world.org.renew("team");
-        world.publish();
-        let client = &world.client;
-        tokio::task::block_in_place(|| {
-            std::thread::scope(|scope| {
-                for target in ["app", "team/app"] {
-                    scope.spawn(move || succeeded(&client.resolve(target)));
-                }
-            });
-        });
+async fn directory_in_use_is_waited_for() {
+    let world = World::new(&[]).await;
+    let asked = world.client.site.asked();
+    let in_use = fs::File::open(world.client.metadata()).unwrap();
+    in_use.lock().unwrap();
+    let url = format!("{}metadata/", world.client.site.url());
+    let mut child = world.client.program(&["--metadata-url", &url, "refresh"]).spawn().unwrap();
+    // The kernel lists who waits for a lock after an arrow.
+    let pid = child.id().to_string();
+    let waits = |locks: &str| {
+        locks.lines().any(|line| line.contains("->") && line.split(' ').any(|word| word == pid))
+    };
+    while !waits(&fs::read_to_string("/proc/locks").unwrap()) {
+        assert!(child.try_wait().unwrap().is_none(), "it did not wait");
+        tokio::task::yield_now().await;
     }
+    assert_eq!(world.client.site.asked(), asked);
+    in_use.unlock().unwrap();
+    assert!(tokio::task::block_in_place(|| child.wait()).unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn directory_that_is_missing_is_not_made_and_cannot_steer_a_terminal() {
+    let world = World::new(&[]).await;
+    let missing = world.client.inside.path().join("a\nb\u{1b}[2J");
+    let url = format!("{}metadata/", world.client.site.url());
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_tuf-client"));
+    let program =
+        program.arg("--metadata-dir").arg(&missing).args(["--metadata-url", &url, "refresh"]);
+    failed(&program.output().unwrap(), "a b?[2J trusts no root yet");
+    assert!(!missing.exists());
 }
