@@ -5,6 +5,7 @@
 mod anchor;
 mod chain;
 mod floors;
+mod hangup;
 mod lookup;
 mod metrics;
 mod mirrors;

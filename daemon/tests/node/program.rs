@@ -1,5 +1,6 @@
 //! The real program: its exit codes, its end, and its death at any moment. Here time is the machine's.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -64,8 +65,7 @@ async fn terminated_it_leaves_no_socket_and_exits_0() {
     assert!(stderr(&second).contains("state.dir"), "{}", stderr(&second));
     assert_eq!(node.reason().await, "SIGNED");
 
-    let pid = rustix::process::Pid::from_child(&program.0);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    program.signal(rustix::process::Signal::TERM);
     assert_eq!(program.0.wait().unwrap().code(), Some(0));
     assert!(!node.socket().exists() && !node.admin_socket().exists());
 }
@@ -124,14 +124,25 @@ fn command_line_wrong_exits_64() {
 }
 
 /// A running `tufd run`; it does not outlive the test.
-struct Program(Child);
+pub(crate) struct Program(Child);
 
 impl Program {
-    fn start(node: &Node) -> Self {
+    pub(crate) fn start(node: &Node) -> Self {
+        Self::start_under(node, &[])
+    }
+
+    /// With more in its environment.
+    pub(crate) fn start_under(node: &Node, environment: &[(&str, &OsStr)]) -> Self {
         let log = fs::File::create(node.config_file().with_extension("log")).unwrap();
         let mut command = Command::new(TUFD);
         command.args(["run", "--config"]).arg(node.config_file());
+        command.envs(environment.iter().copied());
         Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, signal).unwrap();
     }
 
     fn kill(&mut self) {

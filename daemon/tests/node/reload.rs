@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tufd::config::LogLevel;
 use tufd_proto::v1;
 use tufd_proto::v1::verifier_client::VerifierClient;
@@ -11,48 +12,65 @@ use tufd_proto::v1::verifier_client::VerifierClient;
 use crate::node::{API, Node, digest_of};
 use crate::probe::heard;
 
-const RELOADS: usize = 100;
+pub(crate) const RELOADS: usize = 100;
 
 /// The configuration with something else in the place of something.
-fn write(node: &Node, from: &str, to: &str) -> PathBuf {
+pub(crate) fn write(node: &Node, from: &str, to: &str) -> PathBuf {
     let text = node.config_text();
     assert!(text.contains(from), "{from}");
     std::fs::write(node.config_file(), text.replace(from, to)).unwrap();
     node.config_file()
 }
 
-const POLICY: &str = "images = \"registry.acme.example/**\"";
+pub(crate) const POLICY: &str = "images = \"registry.acme.example/**\"";
 const OTHER: &str = "images = \"other.example/**\"";
+/// Policies in turn, and what they make of `API`.
+pub(crate) const ROUND: [(&str, &str); 2] = [(OTHER, "NO_POLICY"), (POLICY, "SIGNED")];
 
 /// Each answer is that of the old or of the new policies, and all answers of one generation are the same.
 #[tokio::test(start_paused = true)]
 async fn reload_a_hundred_times_tears_and_loses_no_verdict() {
     let node = Node::allowing().await;
-    let (stop, mut stopped) = oneshot::channel::<()>();
-    let mut client = VerifierClient::new(node.new_channel());
-    let asking = tokio::spawn(async move {
-        let mut answers = BTreeMap::<u64, String>::new();
-        while stopped.try_recv().is_err() {
-            let request = v1::VerifyImageRequest {
-                reference: API.to_owned(),
-                digest: digest_of(API),
-                ..Default::default()
-            };
-            let verdict = client.verify_image(request).await.unwrap().into_inner();
-            assert!(["SIGNED", "NO_POLICY"].contains(&verdict.reason.as_str()), "{verdict:?}");
-            let known = answers.entry(verdict.generation).or_insert(verdict.reason.clone());
-            assert_eq!(*known, verdict.reason);
-        }
-        answers
-    });
+    let asking = Asking::start(&node);
     for number in 0..RELOADS {
-        let (policy, reason) = [(OTHER, "NO_POLICY"), (POLICY, "SIGNED")][number % 2];
+        let (policy, reason) = ROUND[number % 2];
         node.daemon().reload(&write(&node, POLICY, policy)).unwrap();
         assert_eq!(node.reason().await, reason, "after {number}");
     }
-    stop.send(()).unwrap();
-    let answers = asking.await.unwrap();
-    assert!(answers.len() > RELOADS / 2, "{} generations were seen", answers.len());
+    asking.saw_at_least(RELOADS / 2).await;
+}
+
+/// Of `API`, again and again, while policies go round.
+pub(crate) struct Asking {
+    stop: oneshot::Sender<()>,
+    answers: JoinHandle<BTreeMap<u64, String>>,
+}
+
+impl Asking {
+    pub(crate) fn start(node: &Node) -> Self {
+        let (stop, mut stopped) = oneshot::channel::<()>();
+        let mut client = VerifierClient::new(node.new_channel());
+        let (reference, digest) = (API.to_owned(), digest_of(API));
+        let asked = v1::VerifyImageRequest { reference, digest, ..Default::default() };
+        let answers = tokio::spawn(async move {
+            let mut answers = BTreeMap::new();
+            while stopped.try_recv().is_err() {
+                let verdict = client.verify_image(asked.clone()).await.unwrap().into_inner();
+                assert!(ROUND.iter().any(|(_, it)| *it == verdict.reason), "{verdict:?}");
+                let known = answers.entry(verdict.generation).or_insert(verdict.reason.clone());
+                assert_eq!(*known, verdict.reason, "{verdict:?}");
+            }
+            answers
+        });
+        Self { stop, answers }
+    }
+
+    /// Each generation with one answer, and the answers in turn.
+    pub(crate) async fn saw_at_least(self, generations: usize) {
+        self.stop.send(()).unwrap();
+        let answers = self.answers.await.unwrap();
+        assert!(answers.len() >= generations, "{} generations were seen", answers.len());
+    }
 }
 
 #[tokio::test(start_paused = true)]
