@@ -16,7 +16,7 @@ expect_examples() {
     local language
     local -A asking=()
     for language in rust go python; do
-        example "$language" "$3" "$4" >"$RUN/log/example-$language" 2>&1 &
+        (trap - ERR; example "$language" "$3" "$4") >"$RUN/log/example-$language" 2>&1 &
         asking[$language]=$!
     done
     for language in rust go python; do
