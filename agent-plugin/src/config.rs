@@ -20,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) deadline: Deadline,
     pub(crate) daemon_user: User,
     pub(crate) on_no_verdict: OnNoVerdict,
+    pub(crate) passed: PathBuf,
 }
 
 /// What becomes of a pull without a verdict. It never touches a DENY.
@@ -61,6 +62,7 @@ impl Default for Config {
             deadline: Deadline(Duration::from_secs(8)),
             daemon_user: User::Name("tufd".to_owned()),
             on_no_verdict: OnNoVerdict::Block,
+            passed: PathBuf::from("/run/tufd-verifier/passed"),
         }
     }
 }
@@ -158,7 +160,7 @@ mod tests {
         let reference = include_str!("../../deploy/verifier.toml");
         assert_eq!(parse(reference), Ok(Config::default()));
         assert_eq!(parse(""), Ok(Config::default()));
-        for key in ["socket", "deadline", "daemon_user", "on_no_verdict"] {
+        for key in ["socket", "deadline", "daemon_user", "on_no_verdict", "passed"] {
             assert!(reference.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
         }
     }
@@ -201,6 +203,7 @@ mod tests {
             ("daemon_user = []", "daemon_user"),
             ("on_no_verdict = 'allow'", "on_no_verdict"),
             ("on_no_verdict = true", "on_no_verdict"),
+            ("passed = 1", "passed"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(key), "{text}: {error}");

@@ -11,6 +11,7 @@ mod config;
 mod descriptor;
 mod line;
 mod outcome;
+mod passed;
 mod place;
 mod socket;
 mod user;
@@ -44,7 +45,21 @@ fn verify(image: &Image, started: Instant) -> Outcome {
     };
     match decide(image, &config, started) {
         Ok(outcome) => outcome,
-        Err(error) => Outcome::no_verdict(&error, config.on_no_verdict),
+        Err(error) => {
+            let outcome = Outcome::no_verdict(&error, config.on_no_verdict);
+            count_pass(&outcome, &config);
+            outcome
+        }
+    }
+}
+
+/// A pass that cannot be counted is told, and stays one.
+fn count_pass(outcome: &Outcome, config: &Config) {
+    if let Outcome::Passed { .. } = outcome
+        && let Err(error) = passed::mark(&config.passed)
+    {
+        let told = format!("tufd-verifier: a pass is not counted: {}", chain::sentence(&error));
+        eprint!("{}", line::line(&told));
     }
 }
 

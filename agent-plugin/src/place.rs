@@ -92,11 +92,25 @@ impl Place {
         // NONBLOCK: a FIFO must not hold us.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = open(&self.parent, Path::new(&self.name), path, flags)?;
-        let stat = stat_of(&file, path)?;
+        self.check_file(&file, path)?;
+        Ok(file.into())
+    }
+
+    /// Opens a regular file of `owners` to append to, and makes it, for its owner alone, where it is missing.
+    pub(crate) fn open_to_append(&self, path: &Path) -> Result<OwnedFd, PlaceError> {
+        let how = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
+        let flags = how | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = opened(rustix::fs::openat(&self.parent, &self.name, flags, mode), path)?;
+        self.check_file(&file, path)?;
+        Ok(file)
+    }
+
+    fn check_file(&self, file: &OwnedFd, path: &Path) -> Result<(), PlaceError> {
+        let stat = stat_of(file, path)?;
         check_kind(&stat, FileType::RegularFile, "regular file", path)?;
         check_owner(&stat, path, self.owners)?;
-        check_mode(&stat, path, OTHERS_WRITE)?;
-        Ok(file.into())
+        check_mode(&stat, path, OTHERS_WRITE)
     }
 
     /// Checks that the name is a socket and whose. Its mode says who may connect, not who may replace it.
@@ -132,7 +146,11 @@ fn open(
     path: &Path,
     flags: OFlags,
 ) -> Result<OwnedFd, PlaceError> {
-    rustix::fs::openat(at, name, flags, Mode::empty()).map_err(|source| {
+    opened(rustix::fs::openat(at, name, flags, Mode::empty()), path)
+}
+
+fn opened(found: rustix::io::Result<OwnedFd>, path: &Path) -> Result<OwnedFd, PlaceError> {
+    found.map_err(|source| {
         let path = path.to_owned();
         match source {
             Errno::NOTDIR => PlaceError::Kind { path, wanted: "directory" },

@@ -1,5 +1,7 @@
 //! What the program makes of each answer, and of none.
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::fake::{Answer, DIGEST, NAME, Node, Said, containerds, verdict, words};
@@ -174,14 +176,92 @@ fn help_and_version_are_exit_0_and_alone() {
     }
 }
 
+/// A node that lets pulls pass without a verdict, and where it marks them.
+fn passing() -> (Node, PathBuf) {
+    let node = Node::empty("");
+    let mark = node.directory().join("marks/passed");
+    let lines = "daemon_user = 0\non_no_verdict = 'pass'";
+    node.configure(&format!("socket = {:?}\npassed = {mark:?}\n{lines}", node.socket()));
+    (node, mark)
+}
+
 #[test]
 fn pass_lets_no_verdict_through_and_never_a_deny() {
-    let pass = || Node::empty("on_no_verdict = 'pass'");
-    let said = pass().pull();
+    let (node, mark) = passing();
+    let said = node.pull();
     assert_eq!(said.exit, Some(0));
     assert!(said.line.starts_with("ALLOW NO_VERDICT: on_no_verdict = \"pass\""), "{said:?}");
+    assert_eq!(length(&mark), Some(1));
 
+    let pass = || Node::empty("on_no_verdict = 'pass'");
     let denied = pass().serving(Answer::Verdict(Box::new(verdict(2, DIGEST, "no")))).pull();
     assert_eq!((denied.exit, denied.line.as_str()), (Some(1), "DENY A_REASON: no"));
     pass().run(&words(&["-name", NAME]), b"").is_no_verdict_about("bad command line");
+}
+
+/// The length of a file, if it is there.
+fn length(file: &Path) -> Option<u64> {
+    std::fs::metadata(file).ok().map(|found| found.len())
+}
+
+#[test]
+fn each_pass_without_a_verdict_leaves_one_byte() {
+    let (node, mark) = passing();
+    for passes in 1..=3 {
+        let said = node.pull();
+        assert_eq!((said.exit, said.stderr.as_str()), (Some(0), ""));
+        assert_eq!(length(&mark), Some(passes));
+    }
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode(&mark), mode(mark.parent().unwrap())), (0o600, 0o755));
+}
+
+#[test]
+fn answers_and_blocks_leave_no_mark() {
+    let node = Node::empty("");
+    let mark = node.directory().join("passed");
+    let configure = |node: &Node, more: &str| {
+        let own = rustix::process::geteuid().as_raw();
+        let socket = node.socket();
+        node.configure(&format!(
+            "socket = {socket:?}\ndaemon_user = {own}\npassed = {mark:?}\n{more}"
+        ));
+    };
+    configure(&node, "");
+    node.pull().is_no_verdict_about("cannot open");
+    configure(&node, "on_no_verdict = 'pass'");
+    let node = node.serving(Answer::Echo);
+    assert_eq!(node.pull().exit, Some(0));
+    assert_eq!(length(&mark), None);
+}
+
+/// What stops the mark must not stop the pull, nor be silent; and nothing is written through a link.
+#[test]
+fn pass_that_cannot_leave_its_mark_passes_and_says_so() {
+    let (node, mark) = passing();
+    let directory = mark.parent().unwrap();
+    let passes = |says: &str| {
+        let said = node.pull();
+        assert_eq!(said.exit, Some(0), "{said:?}");
+        assert!(said.stderr.starts_with("tufd-verifier: a pass is not counted: "), "{said:?}");
+        assert!(said.stderr.contains(says) && said.stderr.lines().count() == 1, "{said:?}");
+    };
+    std::fs::create_dir(directory).unwrap();
+    node.mode(directory, 0o777);
+    passes("can be written by others");
+    node.mode(directory, 0o755);
+    let elsewhere = node.directory().join("elsewhere");
+    std::fs::write(&elsewhere, "").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &mark).unwrap();
+    passes("symbolic links are not followed");
+    assert_eq!(length(&elsewhere), Some(0));
+    std::fs::remove_file(&mark).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &mark, rustix::fs::Mode::RWXU).unwrap();
+    passes("cannot open");
+    std::fs::remove_file(&mark).unwrap();
+    std::fs::create_dir(&mark).unwrap();
+    passes("cannot open");
+    std::fs::remove_dir_all(directory).unwrap();
+    std::fs::write(directory, "").unwrap();
+    passes("is not a directory");
 }

@@ -67,6 +67,7 @@ pub(crate) struct Node {
 pub(crate) struct Said {
     pub(crate) exit: Option<i32>,
     pub(crate) line: String,
+    pub(crate) stderr: String,
 }
 
 impl Node {
@@ -139,7 +140,7 @@ impl Node {
             .env("TUFD_VERIFIER_CONFIG", self.config())
             .stdin(Stdio::piped())
             .stdout(stdout)
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap()
     }
@@ -161,7 +162,8 @@ impl Said {
         assert!(stdout.len() <= 2048, "{} bytes", stdout.len());
         let line = stdout.strip_suffix('\n').expect("a line").to_owned();
         assert!(!line.contains(char::is_control), "{line:?}");
-        Self { exit: output.status.code(), line }
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        Self { exit: output.status.code(), line, stderr }
     }
 
     /// The block that every "no verdict" is.
