@@ -102,7 +102,7 @@ impl Ledger {
     }
 
     /// Opens the page of a trust under the configured epoch. Raising the epoch is the only way to leave a chain: the
-    /// anchor stays, the floors start anew. Blocks on the disk.
+    /// anchor and the time floor stay, the other floors start anew. Blocks on the disk.
     ///
     /// # Errors
     /// [`SlotError`]
@@ -113,7 +113,7 @@ impl Ledger {
         let chain = match page.epoch {
             before if before < epoch => {
                 page.epoch = epoch;
-                (page.floors, page.floors_lost) = (Floors::default(), false);
+                (page.floors, page.floors_lost) = (page.floors.anew(), false);
                 Chain::New { before }
             }
             kept if kept > epoch => Chain::Higher { kept },

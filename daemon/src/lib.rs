@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod ctl;
 pub mod fetch;
+mod follower;
 pub mod ledger;
 pub mod logging;
 pub mod metrics;

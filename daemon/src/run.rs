@@ -29,7 +29,7 @@ use crate::serve::{
     ADMIN_DEADLINE, AdminService, CALL_DEADLINE, Shared, TrustService, VerifierService,
 };
 use crate::setup::Setup;
-use crate::start::start_trusts;
+use crate::start::{Started, start_trusts};
 use crate::store::StateDir;
 use crate::workload_api::WorkloadApi;
 
@@ -55,13 +55,15 @@ pub async fn run(
     let state = StateDir::open(&config.state_dir).context("state.dir")?;
     // Writers of the state end with this function, whichever way it ends.
     let mut writers = JoinSet::new();
-    let (shared, listeners, ledger) = start_trusts(&setup, &state, &clock, &mut writers)?;
+    let Started { shared, listeners, ledger, follower, waiting } =
+        start_trusts(&setup, &state, &clock, &mut writers)?;
     let (down, _) = watch::channel(());
     let mut servers = JoinSet::new();
     let sockets = serve(config, &shared, &down, &mut servers).await?;
     let metrics = serve_metrics(config, &shared, &down, &mut servers).await?;
     start_anchors(config, &shared, listeners, ledger, &mut writers);
     tracing::info!(serve = %config.serve.socket.display(), admin = %config.admin.socket.display(), ?metrics, "serving");
+    writers.spawn(follower.clone().run(waiting));
     ready(Running::new(config.clone(), &shared, metrics));
     tokio::select! {
         () = shutdown => tracing::info!("going down"),
@@ -72,6 +74,7 @@ pub async fn run(
     let drained = async { while servers.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(DRAIN, drained).await;
     writers.shutdown().await;
+    let _ = tokio::time::timeout(DRAIN, follower.finish()).await;
     drop(sockets);
     Ok(())
 }

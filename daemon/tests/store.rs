@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tufd::store::{
-    Cache, CacheFile, CacheKey, Loaded, LockError, MemoryStore, MetadataStore, Opened, Scope,
-    SlotError, Slots, StateDir, StateError,
+    Cache, CacheKey, ChainFile, Loaded, LockError, Opened, Scope, SlotError, Slots, StateDir,
+    StateError,
 };
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,12 +211,12 @@ fn scope(trust: &str, epoch: u64) -> Scope {
     Scope { trust: trust.into(), epoch }
 }
 
-fn key(file: CacheFile) -> CacheKey {
+fn key(file: ChainFile) -> CacheKey {
     CacheKey { scope: scope("acme", 1), file }
 }
 
 fn role(name: &str) -> CacheKey {
-    key(CacheFile::Role(name.into()))
+    key(ChainFile::Role(name.into()))
 }
 
 /// Bytes that differ from chunk to chunk.
@@ -230,32 +230,27 @@ fn open_cache(dir: &Path) -> Cache {
     cache
 }
 
-fn stores(dir: &Path) -> [Box<dyn MetadataStore>; 2] {
-    [Box::new(open_cache(dir)), Box::new(MemoryStore::default())]
-}
-
 #[test]
 fn cache_gives_back_every_size() {
     let dir = tempfile::tempdir().unwrap();
-    for store in stores(dir.path()) {
-        for length in [0, 1, 6143, 6144, 6145, 12_288, 20_000] {
-            let bytes = &large(3)[..length];
-            store.put(&[(role("a"), bytes)]).unwrap();
-            assert_eq!(store.get(&role("a")).unwrap().unwrap(), bytes, "{length}");
-        }
-        assert_eq!(store.get(&role("b")).unwrap(), None);
+    let store = open_cache(dir.path());
+    for length in [0, 1, 6143, 6144, 6145, 12_288, 20_000] {
+        let bytes = &large(3)[..length];
+        store.put(&[(role("a"), bytes)]).unwrap();
+        assert_eq!(store.get(&role("a")).unwrap().unwrap(), bytes, "{length}");
     }
+    assert_eq!(store.get(&role("b")).unwrap(), None);
 }
 
 #[test]
 fn cache_survives_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let cache = open_cache(dir.path());
-    cache.put(&[(key(CacheFile::Root), &large(1)), (key(CacheFile::Snapshot), b"{}")]).unwrap();
+    cache.put(&[(key(ChainFile::Root), &large(1)), (key(ChainFile::Snapshot), b"{}")]).unwrap();
     drop(cache);
     let cache = open_cache(dir.path());
-    assert_eq!(cache.get(&key(CacheFile::Root)).unwrap().unwrap(), large(1));
-    assert_eq!(cache.get(&key(CacheFile::Snapshot)).unwrap().unwrap(), b"{}");
+    assert_eq!(cache.get(&key(ChainFile::Root)).unwrap().unwrap(), large(1));
+    assert_eq!(cache.get(&key(ChainFile::Snapshot)).unwrap().unwrap(), b"{}");
 }
 
 #[test]
@@ -267,20 +262,18 @@ fn cache_hostile_names_stay_apart_and_are_no_paths() {
         "\u{e9}", &long,
     ];
     let mut keys: Vec<CacheKey> = names.iter().map(|name| role(name)).collect();
-    keys.extend([CacheFile::Root, CacheFile::Predecessor, CacheFile::Timestamp].map(key));
+    keys.extend([ChainFile::Root, ChainFile::Predecessor, ChainFile::Timestamp].map(key));
     keys.extend(
         ["acme", "acm", "ac\0me"]
-            .map(|trust| CacheKey { scope: scope(trust, 2), file: CacheFile::Root }),
+            .map(|trust| CacheKey { scope: scope(trust, 2), file: ChainFile::Root }),
     );
-    keys.push(CacheKey { scope: scope("acm", 1), file: CacheFile::Role("eroot".into()) });
-    for store in stores(dir.path()) {
-        let contents: Vec<String> = (0..keys.len()).map(|at| format!("content {at}")).collect();
-        let files: Vec<_> =
-            keys.iter().cloned().zip(contents.iter().map(String::as_bytes)).collect();
-        store.put(&files).unwrap();
-        for (key, bytes) in files {
-            assert_eq!(store.get(&key).unwrap().unwrap(), bytes, "{key:?}");
-        }
+    keys.push(CacheKey { scope: scope("acm", 1), file: ChainFile::Role("eroot".into()) });
+    let store = open_cache(dir.path());
+    let contents: Vec<String> = (0..keys.len()).map(|at| format!("content {at}")).collect();
+    let files: Vec<_> = keys.iter().cloned().zip(contents.iter().map(String::as_bytes)).collect();
+    store.put(&files).unwrap();
+    for (key, bytes) in files {
+        assert_eq!(store.get(&key).unwrap().unwrap(), bytes, "{key:?}");
     }
     let entries = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(entries.collect::<Vec<_>>(), ["db"]);
@@ -289,24 +282,21 @@ fn cache_hostile_names_stay_apart_and_are_no_paths() {
 #[test]
 fn cache_retain_drops_the_rest_of_its_scope_only() {
     let dir = tempfile::tempdir().unwrap();
-    for store in stores(dir.path()) {
-        let other = CacheKey { scope: scope("acme", 2), file: CacheFile::Root };
-        // The same bytes under two keys share their chunks: dropping one must not take the other's.
-        let files = [
-            (role("kept"), large(1)),
-            (role("gone"), large(1)),
-            (role("too"), large(2)),
-            (other.clone(), large(1)),
-        ];
-        store.put(&files.each_ref().map(|(key, bytes)| (key.clone(), bytes.as_slice()))).unwrap();
-        store
-            .retain(&scope("acme", 1), &BTreeSet::from([role("kept"), role("never put")]))
-            .unwrap();
-        assert_eq!(store.get(&role("kept")).unwrap().unwrap(), large(1));
-        assert_eq!(store.get(&role("gone")).unwrap(), None);
-        assert_eq!(store.get(&role("too")).unwrap(), None);
-        assert_eq!(store.get(&other).unwrap().unwrap(), large(1));
-    }
+    let store = open_cache(dir.path());
+    let other = CacheKey { scope: scope("acme", 2), file: ChainFile::Root };
+    // The same bytes under two keys share their chunks: dropping one must not take the other's.
+    let files = [
+        (role("kept"), large(1)),
+        (role("gone"), large(1)),
+        (role("too"), large(2)),
+        (other.clone(), large(1)),
+    ];
+    store.put(&files.each_ref().map(|(key, bytes)| (key.clone(), bytes.as_slice()))).unwrap();
+    store.retain(&scope("acme", 1), &BTreeSet::from([role("kept"), role("never put")])).unwrap();
+    assert_eq!(store.get(&role("kept")).unwrap().unwrap(), large(1));
+    assert_eq!(store.get(&role("gone")).unwrap(), None);
+    assert_eq!(store.get(&role("too")).unwrap(), None);
+    assert_eq!(store.get(&other).unwrap().unwrap(), large(1));
 }
 
 /// Changes the database under the cache, as damage would.
@@ -489,14 +479,4 @@ fn cache_in_use_is_not_set_aside() {
     Cache::open(&dir.path().join("db")).unwrap_err();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     assert_eq!(held.get(&role("a")).unwrap().unwrap(), b"kept");
-}
-
-#[test]
-fn cache_where_none_can_be_falls_back_to_memory() {
-    let dir = tempfile::tempdir().unwrap();
-    let held = open_cache(dir.path());
-    let store = Cache::open_or_memory(&dir.path().join("db"));
-    store.put(&[(role("a"), b"in memory")]).unwrap();
-    assert_eq!(store.get(&role("a")).unwrap().unwrap(), b"in memory");
-    assert_eq!(held.get(&role("a")).unwrap(), None);
 }

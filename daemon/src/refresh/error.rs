@@ -3,7 +3,7 @@ use tufd_tuf::refusal::Refusal;
 
 use crate::fetch::{FileName, FileNameError};
 use crate::ledger::LedgerError;
-use crate::store::CacheError;
+use crate::store::ChainError;
 
 /// Why a refresh ended before every step had verified. What was trusted before stays so.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ pub enum RefreshError {
     Name(#[from] FileNameError),
     /// The metadata could not be kept.
     #[error("verified metadata cannot be kept")]
-    Store(#[from] CacheError),
+    Store(#[from] ChainError),
     /// The floors could not be kept.
     #[error("floors cannot be kept")]
     Ledger(#[from] LedgerError),

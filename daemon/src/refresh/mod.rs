@@ -1,5 +1,6 @@
 //! The one writer of a trust's chain: a task that runs one refresh at a time, and the handle that asks it to.
 
+mod copy;
 mod enter;
 mod error;
 mod misses;
@@ -19,8 +20,9 @@ use tracing::Instrument as _;
 use tufd_tuf::metadata::Role as _;
 use tufd_tuf::view::TrustView;
 
+pub use copy::Copy;
 pub use error::RefreshError;
-pub use record::{Record, replay};
+pub use record::{Record, Replayed, replay};
 
 use crate::board::Board;
 use crate::clock::Clock;
@@ -123,9 +125,9 @@ impl Keeper {
 }
 
 impl Refresher {
-    /// Starts its task among `tasks`. It ends with the last handle.
+    /// Starts its task among `tasks`. It ends with the last handle. A `copy` is awaited where files are damaged or gone.
     #[must_use]
-    pub fn start(keeper: Keeper, period: Duration, tasks: &mut JoinSet<()>) -> Self {
+    pub fn start(keeper: Keeper, copy: Copy, period: Duration, tasks: &mut JoinSet<()>) -> Self {
         let (lookups, looked_up) = mpsc::channel(LOOKUPS_MAX);
         let (orders, ordered) = mpsc::channel(ORDERS_MAX);
         let status = Arc::new(Mutex::new(Status::default()));
@@ -133,7 +135,7 @@ impl Refresher {
         let (asked, hurry) = watch::channel(());
         let schedule = Schedule::new(period);
         let task = Task { keeper, schedule, status: Arc::clone(&status), asked: hurry };
-        tasks.spawn(task.run(looked_up, ordered));
+        tasks.spawn(task.run(looked_up, ordered, copy));
         let misses = Arc::new(Mutex::new(Misses::new(period)));
         Self { lookups, orders, asked, misses, mirrors, status }
     }
@@ -204,7 +206,9 @@ impl Task {
         mut self,
         mut lookups: mpsc::Receiver<Demand>,
         mut orders: mpsc::Receiver<Demand>,
+        copy: Copy,
     ) {
+        let mut copy = copy::first(&self.keeper, copy).await;
         let mut waiting: Vec<Demand> = Vec::new();
         loop {
             let lookup_only = !waiting.is_empty();
@@ -216,6 +220,7 @@ impl Task {
                     Some(demand) => waiting.push(demand),
                     None => return,
                 },
+                found = copy::later(&mut copy) => copy::take_up(&self.keeper, found).await,
                 () = sleep_until(at.min(self.schedule.periodic_at())) => {}
             }
             self.asked.mark_unchanged();

@@ -1,9 +1,9 @@
 //! Keeps what verified, and takes it up again after a restart. What comes back passes the same gate as the network.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tufd_tuf::floors::Floors;
+use tufd_tuf::metadata::{Role as _, RoleName, Targets};
 use tufd_tuf::refusal::Refusal;
 use tufd_tuf::root::TrustedRoot;
 use tufd_tuf::session::{AwaitTimestamp, Next, Session};
@@ -12,16 +12,19 @@ use tufd_tuf::verified::Raw;
 
 use super::RefreshError;
 use crate::causes::in_one_line;
+use crate::follower::Follower;
 use crate::ledger::Ledger;
-use crate::store::{CacheFile, CacheKey, MetadataStore, Scope};
+use crate::store::{ChainDir, ChainFile, ChainFiles, Left, Scope};
 
 /// Where the verified files and the floors of one trust go.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// Metadata.
-    pub store: Arc<dyn MetadataStore>,
+    /// The files.
+    pub chain: Arc<ChainDir>,
     /// Floors.
     pub ledger: Ledger,
+    /// Whom the database follows.
+    pub follower: Follower,
     /// Trust domain and epoch.
     pub scope: Scope,
 }
@@ -34,30 +37,40 @@ impl Record {
         before: Option<&TrustedRoot>,
         floors: &Floors,
     ) -> Result<(), RefreshError> {
-        let before = before.map(|before| (CacheFile::Predecessor, before.bytes().clone()));
-        let root = (CacheFile::Root, root.bytes().clone());
-        self.files(before.into_iter().chain([root]).collect()).await?;
-        self.floors(floors).await
+        let mut files = ChainFiles::clone(&self.chain.kept());
+        if let Some(before) = before {
+            files.insert(ChainFile::Predecessor, before.bytes().clone());
+        }
+        files.insert(ChainFile::Root, root.bytes().clone());
+        self.keep(files).await?;
+        self.floors(floors).await?;
+        self.follow();
+        Ok(())
     }
 
     /// Writes a whole chain, then its floors.
     pub(super) async fn chain(&self, trust: &Trust, floors: &Floors) -> Result<(), RefreshError> {
-        let roles = trust
-            .roles()
-            .map(|(edge, role)| (CacheFile::Role(edge.role.to_string()), role.bytes().clone()));
-        let mut files = vec![
-            (CacheFile::Root, trust.root().bytes().clone()),
-            (CacheFile::Timestamp, trust.timestamp().bytes().clone()),
-            (CacheFile::Snapshot, trust.snapshot().bytes().clone()),
-            (CacheFile::Role(trust.targets().name().to_string()), trust.targets().bytes().clone()),
-        ];
-        files.extend(roles);
-        let keep: BTreeSet<CacheKey> =
-            files.iter().map(|(file, _)| self.key(file.clone())).collect();
-        self.files(files).await?;
-        let (store, scope) = (Arc::clone(&self.store), self.scope.clone());
-        tokio::task::spawn_blocking(move || store.retain(&scope, &keep)).await??;
-        self.floors(floors).await
+        self.keep(files_of(trust)).await?;
+        self.floors(floors).await?;
+        self.follow();
+        Ok(())
+    }
+
+    /// Writes a chain of which the floors know already.
+    pub(super) async fn chain_again(&self, trust: &Trust) -> Result<(), RefreshError> {
+        self.keep(files_of(trust)).await?;
+        self.follow();
+        Ok(())
+    }
+
+    /// Whether the files of a chain are known to be on the disk.
+    pub(super) fn has(&self, trust: &Trust) -> bool {
+        self.is_whole() && *self.chain.kept() == files_of(trust)
+    }
+
+    /// Whether nothing that was kept is damaged.
+    pub(super) fn is_whole(&self) -> bool {
+        self.chain.left() != Left::Damaged
     }
 
     /// The floors as they stand.
@@ -76,75 +89,97 @@ impl Record {
         Ok(self.ledger.record(&self.scope.trust, |page| page.floors_lost = false).await?)
     }
 
-    async fn files(&self, files: Vec<(CacheFile, Arc<[u8]>)>) -> Result<(), RefreshError> {
-        let keyed: Vec<_> =
-            files.into_iter().map(|(file, bytes)| (self.key(file), bytes)).collect();
-        let store = Arc::clone(&self.store);
-        let put = move || {
-            let files: Vec<(CacheKey, &[u8])> =
-                keyed.iter().map(|(key, bytes)| (key.clone(), &**bytes)).collect();
-            store.put(&files)
-        };
-        Ok(tokio::task::spawn_blocking(put).await??)
+    async fn keep(&self, files: ChainFiles) -> Result<(), RefreshError> {
+        let chain = Arc::clone(&self.chain);
+        Ok(tokio::task::spawn_blocking(move || chain.keep(files)).await??)
     }
 
-    /// A cached file. A cache that fails is a cache without the file.
-    fn get(&self, file: CacheFile) -> Option<Vec<u8>> {
-        let key = self.key(file);
-        self.store.get(&key).unwrap_or_else(|error| {
-            tracing::warn!(
-                ?key,
-                error = &error as &dyn std::error::Error,
-                "a cached file cannot be read"
-            );
-            None
-        })
-    }
-
-    /// Whether anything of this trust is cached.
-    #[must_use]
-    pub fn has_root(&self) -> bool {
-        self.get(CacheFile::Root).is_some()
-    }
-
-    fn key(&self, file: CacheFile) -> CacheKey {
-        CacheKey { scope: self.scope.clone(), file }
+    /// The database may follow: that the floors know of this is on the disk.
+    fn follow(&self) {
+        self.follower.follow(&self.scope, self.chain.kept());
     }
 }
 
-/// Takes up root and chain again from the cache, as far as they still pass. Blocks on the disk.
+/// What one of our own copies still vouches for.
+#[derive(Debug, Clone, Default)]
+pub struct Replayed {
+    /// The trusted root.
+    pub root: Option<TrustedRoot>,
+    /// The chain that answered.
+    pub chain: Option<Arc<Trust>>,
+    /// Why the copy is older than what is known to have answered, if it is.
+    pub older: Option<String>,
+}
+
+/// Takes up root and chain again from a copy of ours, as far as they still pass. A file that `read` does not give is
+/// missing.
 #[must_use]
-pub fn replay(record: &Record, floors: &Floors) -> (Option<TrustedRoot>, Option<Arc<Trust>>) {
-    let Some(floor) = &floors.root else { return (None, None) };
-    let trusted = |file| {
-        let root = Raw::new(record.get(file)?).and_then(|raw| TrustedRoot::restore(raw, floor));
-        root.inspect_err(|refusal| tracing::warn!(%refusal, "a cached root is not the trusted one"))
-            .ok()
+pub fn replay(mut read: impl FnMut(&ChainFile) -> Option<Arc<[u8]>>, floors: &Floors) -> Replayed {
+    let mut replayed = Replayed::default();
+    let Some(floor) = &floors.root else { return replayed };
+    for file in [ChainFile::Root, ChainFile::Predecessor] {
+        let Some(bytes) = read(&file) else { continue };
+        match Raw::new(bytes).and_then(|raw| TrustedRoot::restore(raw, floor)) {
+            Ok(root) => {
+                replayed.root = Some(root);
+                break;
+            }
+            Err(refusal) => replayed.older = Some(in_one_line(&refusal)),
+        }
+    }
+    let Some(root) = replayed.root.clone() else { return replayed };
+    (replayed.chain, replayed.older) = match replay_chain(read, Session::replay(root, floors)) {
+        Ok(chain) => (Some(chain), None),
+        Err(Lacking::Refused(older @ Refusal::Rollback { .. })) => {
+            (None, Some(in_one_line(&older)))
+        }
+        Err(why) => {
+            tracing::warn!(why = in_one_line(&why), "a copy of the chain is incomplete");
+            (None, None)
+        }
     };
-    let Some(root) = [CacheFile::Root, CacheFile::Predecessor].into_iter().find_map(trusted) else {
-        return (None, None);
-    };
-    let chain = replay_chain(record, Session::replay(root.clone(), floors));
-    (Some(root), chain)
+    replayed
 }
 
-fn replay_chain(record: &Record, session: Session<AwaitTimestamp>) -> Option<Arc<Trust>> {
-    let refused =
-        |why: &Refusal| tracing::warn!(why = in_one_line(why), "the cached chain is incomplete");
-    let offer: Arc<[u8]> = record.get(CacheFile::Timestamp)?.into();
-    let session = match session.timestamp([offer]).inspect_err(|e| refused(&e.why)).ok()? {
+/// Why a copy is no chain.
+#[derive(Debug, thiserror::Error)]
+enum Lacking {
+    #[error("there is no {0:?}")]
+    File(ChainFile),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+fn replay_chain(
+    mut read: impl FnMut(&ChainFile) -> Option<Arc<[u8]>>,
+    session: Session<AwaitTimestamp>,
+) -> Result<Arc<Trust>, Lacking> {
+    let mut need = |file: ChainFile| read(&file).ok_or(Lacking::File(file));
+    let timestamp = need(ChainFile::Timestamp)?;
+    let session = match session.timestamp([timestamp]).map_err(|refused| refused.why)? {
         Next::Snapshot(session) => session,
-        Next::Roles(session) => return Some(session.finish().0),
+        Next::Roles(session) => return Ok(session.finish().0),
     };
-    let session =
-        session.snapshot(record.get(CacheFile::Snapshot)?).inspect_err(|e| refused(&e.why)).ok()?;
-    let targets = record.get(CacheFile::Role("targets".into()))?;
-    let mut session = session.targets(targets).inspect_err(|e| refused(&e.why)).ok()?;
-    while let Some(role) = session.wanted().map(|wanted| wanted.edge.role.clone()) {
-        session = match record.get(CacheFile::Role(role.to_string())) {
-            Some(bytes) => session.role(bytes).unwrap_or_else(|e| e.session.without()),
+    let session = session.snapshot(need(ChainFile::Snapshot)?).map_err(|refused| refused.why)?;
+    let targets = need(ChainFile::Role(Targets::TYPE.to_owned()))?;
+    let mut session = session.targets(targets).map_err(|refused| refused.why)?;
+    while let Some(role) = session.wanted().map(|wanted| wanted.edge.role.to_string()) {
+        session = match read(&ChainFile::Role(role)) {
+            Some(bytes) => session.role(bytes).unwrap_or_else(|refused| refused.session.without()),
             None => session.without(),
         };
     }
-    Some(session.finish().0)
+    Ok(session.finish().0)
+}
+
+fn files_of(trust: &Trust) -> ChainFiles {
+    let role = |name: &RoleName| ChainFile::Role(name.to_string());
+    let mut files = ChainFiles::from([
+        (ChainFile::Root, trust.root().bytes().clone()),
+        (ChainFile::Timestamp, trust.timestamp().bytes().clone()),
+        (ChainFile::Snapshot, trust.snapshot().bytes().clone()),
+        (role(trust.targets().name()), trust.targets().bytes().clone()),
+    ]);
+    files.extend(trust.roles().map(|(edge, targets)| (role(&edge.role), targets.bytes().clone())));
+    files
 }

@@ -159,6 +159,8 @@ impl<'k> Update<'k> {
         });
         if !same {
             self.keeper.record.chain(&trust, &floors).await?;
+        } else if !self.keeper.record.has(&trust) {
+            self.keeper.record.chain_again(&trust).await?;
         }
         let found_again = view.floors == FloorsKnown::Lost && self.owed == 0;
         if found_again {

@@ -3,13 +3,27 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Replaces `dir/name`: a temporary file, fsync, rename over the name, fsync of the directory.
 ///
 /// A failed fsync is final for its file (the kernel may have dropped the pages), so a retry starts with a new one.
 pub(super) fn replace(dir: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
-    let temporary = dir.join(format!("{name}.new"));
+    let written = write_temporary(dir, name, parts);
+    let renamed = written.and_then(|file| {
+        file.sync_all()?;
+        std::fs::rename(temporary(dir, name), dir.join(name))
+    });
+    if renamed.is_err() {
+        // It takes space that a full disk needs; what cannot be removed is overwritten the next time.
+        let _ = std::fs::remove_file(temporary(dir, name));
+    }
+    renamed.and_then(|()| sync_directory(dir))
+}
+
+/// Writes the temporary file that is to become `dir/name`. It is neither durable yet nor in its place.
+pub(super) fn write_temporary(dir: &Path, name: &str, parts: &[&[u8]]) -> io::Result<File> {
+    let temporary = temporary(dir, name);
     match std::fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
@@ -18,7 +32,15 @@ pub(super) fn replace(dir: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()>
     for part in parts {
         file.write_all(part)?;
     }
-    file.sync_all()?;
-    std::fs::rename(&temporary, dir.join(name))?;
+    Ok(file)
+}
+
+/// The name under which `dir/name` is written.
+pub(super) fn temporary(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.new"))
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_directory(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }

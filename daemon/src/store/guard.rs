@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::io::Errno;
+
 /// How the database was opened.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Opened {
@@ -62,6 +64,27 @@ pub enum CacheError {
     },
 }
 
+impl CacheError {
+    /// Whether it speaks of what the database holds: not where the disk is full or read-only, where another process has
+    /// the database, or where this one lacks memory or descriptors.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        use io::ErrorKind::{
+            OutOfMemory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+        };
+        let (Self::Io { source: error, .. }
+        | Self::Database { source: sled::Error::Io(error), .. }) = self
+        else {
+            return true;
+        };
+        let held = error.to_string().contains("could not acquire lock"); // sled gives it no kind of its own
+        let descriptors = [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error()));
+        let passing =
+            [OutOfMemory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
+        !(held || descriptors.contains(&error.raw_os_error()) || passing.contains(&error.kind()))
+    }
+}
+
 const CACHE_CAPACITY_BYTES: u64 = 32 * 1024 * 1024;
 /// Databases set aside that are kept for a human to look at.
 const MAX_QUARANTINED: usize = 3;
@@ -73,7 +96,7 @@ const MAX_QUARANTINED: usize = 3;
 pub(super) fn open(dir: &Path) -> Result<(sled::Db, Opened), CacheError> {
     match try_open(dir) {
         Ok(db) => Ok((db, Opened::Clean)),
-        Err(error) if says_nothing_about_content(&error) => Err(error),
+        Err(error) if !error.is_damage() => Err(error),
         Err(error) => {
             let to = quarantine(dir)?;
             tracing::error!(
@@ -140,16 +163,6 @@ fn clear_leftovers(dir: &Path) {
             tracing::warn!(file = %entry.path().display(), ?done, "removed an unfinished snapshot of the cache");
         }
     }
-}
-
-fn says_nothing_about_content(error: &CacheError) -> bool {
-    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    let CacheError::Database { source: sled::Error::Io(error), .. } = error else { return false };
-    let held = error.to_string().contains("could not acquire lock"); // sled gives it no kind of its own
-    held || matches!(
-        error.kind(),
-        PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
-    )
 }
 
 /// Removes the oldest databases set aside, so that damage that comes back cannot fill the disk.

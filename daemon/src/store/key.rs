@@ -1,7 +1,11 @@
-//! Names of cached files. They are hostile (a role name is whatever a repository says), so in the database each is a
-//! hash under a domain of its own: never a path, and no two names share a key.
+//! Names of the files of a chain. They are hostile (a role name is whatever a repository says), so on the disk each is
+//! a hash: never a path, and no two names share one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
 
 /// Everything one trust keeps within one epoch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,9 +16,13 @@ pub struct Scope {
     pub epoch: u64,
 }
 
-/// Which file of a scope.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CacheFile {
+/// The files of one chain, or of what there is of it.
+pub type ChainFiles = BTreeMap<ChainFile, Arc<[u8]>>;
+
+/// Which file of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChainFile {
     /// The newest trusted root.
     Root,
     /// The root before it, whose keys may be the ones that cover it.
@@ -27,13 +35,13 @@ pub enum CacheFile {
     Role(String),
 }
 
-/// The name of one cached file.
+/// The name of one file in the database.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CacheKey {
     /// Whose.
     pub scope: Scope,
     /// Which.
-    pub file: CacheFile,
+    pub file: ChainFile,
 }
 
 /// SHA-256.
@@ -44,6 +52,11 @@ const LAYOUT: u8 = 1;
 const SCOPE_BYTES: usize = 2 + size_of::<Sum>();
 
 impl Scope {
+    /// Its name as a directory.
+    pub(super) fn directory(&self) -> String {
+        hex::encode(self.hash())
+    }
+
     /// Start of the keys of this scope's heads: one per file.
     pub(super) fn heads(&self) -> Vec<u8> {
         self.prefix(b'h')
@@ -56,8 +69,11 @@ impl Scope {
 
     /// `LAYOUT`, the kind, then the hash of the scope.
     fn prefix(&self, kind: u8) -> Vec<u8> {
-        let hash = named_hash("scope", self.epoch, &self.trust);
-        [&[LAYOUT, kind][..], &hash].concat()
+        [&[LAYOUT, kind][..], &self.hash()].concat()
+    }
+
+    fn hash(&self) -> Sum {
+        named_hash("scope", self.epoch, &self.trust)
     }
 }
 
@@ -65,11 +81,11 @@ impl CacheKey {
     /// `LAYOUT`, `h`, the hash of the scope, the hash of the file's name.
     pub(super) fn head(&self) -> Vec<u8> {
         let (kind, name) = match &self.file {
-            CacheFile::Root => (0, ""),
-            CacheFile::Predecessor => (1, ""),
-            CacheFile::Timestamp => (2, ""),
-            CacheFile::Snapshot => (3, ""),
-            CacheFile::Role(name) => (4, name.as_str()),
+            ChainFile::Root => (0, ""),
+            ChainFile::Predecessor => (1, ""),
+            ChainFile::Timestamp => (2, ""),
+            ChainFile::Snapshot => (3, ""),
+            ChainFile::Role(name) => (4, name.as_str()),
         };
         [self.scope.heads(), named_hash("file", kind, name).to_vec()].concat()
     }
@@ -86,6 +102,9 @@ pub(super) fn chunk(scope: &Scope, whole: &Sum, number: u32) -> Vec<u8> {
 pub(super) fn whole_of(chunk_key: &[u8]) -> Option<Sum> {
     chunk_key.get(SCOPE_BYTES..SCOPE_BYTES + size_of::<Sum>())?.try_into().ok()
 }
+
+/// Start of the keys of the record of what was allowed, each followed by a key of that.
+pub(super) const ALLOWED: [u8; 2] = [LAYOUT, b'a'];
 
 /// SHA-256 of `bytes`.
 pub(super) fn sum(bytes: &[u8]) -> Sum {

@@ -21,10 +21,10 @@ use std::io;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::durable;
+use super::seal::sealed;
 use crate::causes::in_one_line;
 use crate::regular_file;
 
@@ -225,10 +225,5 @@ fn split(bytes: &[u8]) -> Option<(u64, u64, &[u8])> {
 }
 
 fn header(version: u64, sequence: u64, body: &[u8]) -> String {
-    let start = format!("{MAGIC} {version} {sequence}");
-    let mut sum = digest::Context::new(&digest::SHA256);
-    sum.update(start.as_bytes());
-    sum.update(b"\n");
-    sum.update(body);
-    format!("{start} {}\n", hex::encode(sum.finish()))
+    sealed(&format!("{MAGIC} {version} {sequence}"), body)
 }

@@ -195,7 +195,9 @@ fn rotate_twice(org: &mut Org) {
 
 async fn lose_cache(node: &mut Node) {
     node.stop().await;
-    fs::remove_dir_all(node.state().join("db")).unwrap();
+    for lost in ["chains", "db"] {
+        fs::remove_dir_all(node.state().join(lost)).unwrap();
+    }
 }
 
 fn damage_slot(node: &Node, slot: &str) {

@@ -1,0 +1,269 @@
+//! The database follows what is trusted, in the background: no verdict and no refresh ever waits for it.
+//!
+//! It is a second copy of the last chains, taken up where the plain files are damaged, and it remembers what was allowed.
+//! A database that is damaged, or older than the floor file, is set aside and made anew from memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tufd_tuf::floors::Floors;
+
+use crate::causes::in_one_line;
+use crate::refresh::{Replayed, replay};
+use crate::store::{
+    Allowed, Cache, CacheError, CacheKey, ChainFile, ChainFiles, Scope, quarantine,
+};
+
+/// Tells the database what to follow. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Follower(Arc<Followed>);
+
+#[derive(Debug)]
+struct Followed {
+    /// The newest chain of each trust that the floors know of.
+    newest: Mutex<BTreeMap<Scope, Arc<ChainFiles>>>,
+    changed: Notify,
+    allowed: Arc<Allowed>,
+    database: Arc<Mutex<Database>>,
+}
+
+/// A trust whose copy in the database is looked at when that opens.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) scope: Scope,
+    /// As they were when the daemon started: the database has not been written since.
+    pub(crate) floors: Floors,
+    /// Who takes up what the copy vouches for.
+    pub(crate) taker: oneshot::Sender<Replayed>,
+}
+
+/// Changes come in flocks: a root and its chain, ALLOWs of many images.
+const GATHER: Duration = Duration::from_millis(250);
+/// Between tries where the database cannot be used, doubling.
+const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+
+impl Follower {
+    /// The database in `dir` follows also what is noted in `allowed`. It is opened by `run`.
+    #[must_use]
+    pub fn new(dir: PathBuf, allowed: Arc<Allowed>) -> Self {
+        let database = Database { dir, open: None, waiting: Vec::new() };
+        let database = Arc::new(Mutex::new(database));
+        let (newest, changed) = (Mutex::default(), Notify::new());
+        Self(Arc::new(Followed { newest, changed, allowed, database }))
+    }
+
+    /// Makes `files` what is to be in the database of a scope. Nothing is left of it for no files.
+    pub fn follow(&self, scope: &Scope, files: Arc<ChainFiles>) {
+        self.newest().insert(scope.clone(), files);
+        self.0.changed.notify_one();
+    }
+
+    /// Keeps the database. Never ends.
+    pub(crate) async fn run(self, waiting: Vec<Waiting>) {
+        self.database().waiting = waiting;
+        let (mut pause, mut said) = (PAUSE, None);
+        loop {
+            let follower = self.clone();
+            let turn = move || follower.database().turn(&follower);
+            let error = match spawn_blocking(turn).await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(in_one_line(&error)),
+                Err(panicked) => Some(panicked.to_string()),
+            };
+            match error {
+                None => {
+                    if said.take().is_some() {
+                        tracing::info!("the database follows again");
+                    }
+                    pause = PAUSE;
+                    self.changed().await;
+                    sleep(GATHER).await;
+                }
+                Some(error) => {
+                    if said.as_ref() != Some(&error) {
+                        tracing::error!(
+                            error,
+                            "the database cannot follow; verdicts do not need it"
+                        );
+                    }
+                    said = Some(error);
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+            }
+        }
+    }
+
+    /// Brings the database up for the last time and closes it: one left behind would look older than the floor file.
+    pub(crate) async fn finish(self) {
+        let last = move || {
+            let mut database = self.database();
+            let ended = database.turn(&self);
+            if let Some(open) = database.open.take() {
+                open.cache.close();
+            }
+            ended
+        };
+        if let Ok(Err(error)) = spawn_blocking(last).await {
+            tracing::warn!(error = in_one_line(&error), "the database was left behind");
+        }
+    }
+
+    async fn changed(&self) {
+        tokio::select! {
+            () = self.0.changed.notified() => {}
+            () = self.0.allowed.changed() => {}
+        }
+    }
+
+    fn newest(&self) -> MutexGuard<'_, BTreeMap<Scope, Arc<ChainFiles>>> {
+        self.0.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn database(&self) -> MutexGuard<'_, Database> {
+        self.0.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is anything to put into a new database.
+    fn has_something(&self) -> bool {
+        !self.newest().is_empty() || self.0.allowed.count() > 0
+    }
+}
+
+/// The database, on a thread that may block.
+#[derive(Debug)]
+struct Database {
+    dir: PathBuf,
+    open: Option<Open>,
+    /// Until it was open once.
+    waiting: Vec<Waiting>,
+}
+
+#[derive(Debug)]
+struct Open {
+    cache: Cache,
+    /// What it holds of each scope.
+    held: BTreeMap<Scope, Arc<ChainFiles>>,
+}
+
+impl Database {
+    /// Brings the database up to what there is.
+    fn turn(&mut self, follower: &Follower) -> Result<(), CacheError> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            // An empty directory stays one: a database beside no floor file means that the floor file was deleted.
+            None if !self.dir.exists() && !follower.has_something() => {
+                self.waiting.clear();
+                return Ok(());
+            }
+            None => self.open(follower)?,
+        };
+        match open.bring_up(follower) {
+            Ok(()) => {
+                self.open = Some(open);
+                Ok(())
+            }
+            Err(error) => {
+                open.cache.close();
+                if error.is_damage() {
+                    set_aside(&self.dir, &in_one_line(&error))?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn open(&mut self, follower: &Follower) -> Result<Open, CacheError> {
+        let (cache, _) = Cache::open(&self.dir)?;
+        match self.take_in(&cache, follower) {
+            Ok(held) => Ok(Open { cache, held }),
+            Err(why) => {
+                cache.close();
+                set_aside(&self.dir, &why)?;
+                let (cache, _) = Cache::open(&self.dir)?;
+                // Nothing of what is in memory is in there.
+                follower.0.allowed.merge(&BTreeMap::new());
+                Ok(Open { cache, held: BTreeMap::new() })
+            }
+        }
+    }
+
+    /// Reads what the database holds, all that is good of it, and gives it to whom it may help. An error is why the
+    /// database is to be set aside.
+    fn take_in(
+        &mut self,
+        cache: &Cache,
+        follower: &Follower,
+    ) -> Result<BTreeMap<Scope, Arc<ChainFiles>>, String> {
+        let mut bad = None;
+        match cache.allowed() {
+            Ok(saved) => follower.0.allowed.merge(&saved),
+            Err(error) => bad = Some(in_one_line(&error)),
+        }
+        let mut held = BTreeMap::new();
+        for Waiting { scope, floors, taker } in self.waiting.drain(..) {
+            let mut files = ChainFiles::new();
+            let mut read = |file: &ChainFile| {
+                let key = CacheKey { scope: scope.clone(), file: file.clone() };
+                let found = cache.get(&key).unwrap_or_else(|error| {
+                    bad = Some(in_one_line(&error));
+                    None
+                });
+                let bytes: Arc<[u8]> = found?.into();
+                files.insert(file.clone(), Arc::clone(&bytes));
+                Some(bytes)
+            };
+            let replayed = replay(&mut read, &floors);
+            if let Some(older) = &replayed.older {
+                bad = Some(format!("it is older than the floor file: {older}"));
+            }
+            // The trust may have what it needs.
+            let _ = taker.send(replayed);
+            held.insert(scope, Arc::new(files));
+        }
+        bad.map_or(Ok(held), Err)
+    }
+}
+
+impl Open {
+    fn bring_up(&mut self, follower: &Follower) -> Result<(), CacheError> {
+        let newest = follower.newest().clone();
+        for (scope, files) in newest {
+            let held = self.held.get(&scope).cloned();
+            if held.as_ref().is_some_and(|held| **held == *files) {
+                continue;
+            }
+            let held = held.unwrap_or_default();
+            let key = |file: &ChainFile| CacheKey { scope: scope.clone(), file: file.clone() };
+            let new: Vec<(CacheKey, &[u8])> = files
+                .iter()
+                .filter(|(file, bytes)| held.get(file) != Some(bytes))
+                .map(|(file, bytes)| (key(file), &**bytes))
+                .collect();
+            self.cache.put(&new)?;
+            self.cache.retain(&scope, &files.keys().map(key).collect::<BTreeSet<_>>())?;
+            self.held.insert(scope, files);
+        }
+        let unsaved = follower.0.allowed.unsaved();
+        if !unsaved.is_empty() {
+            self.cache.put_allowed(&unsaved)?;
+            follower.0.allowed.saved(&unsaved);
+        }
+        Ok(())
+    }
+}
+
+fn set_aside(dir: &Path, why: &str) -> Result<(), CacheError> {
+    if !dir.exists() {
+        return Ok(()); // somebody deleted it under us
+    }
+    let to = quarantine(dir)?;
+    tracing::error!(why, to = %to.display(), "the database was set aside, and is made anew");
+    Ok(())
+}
