@@ -21,10 +21,10 @@ const GO_TOOLS: [(&str, &str); 5] = [
     ("containerd", "integration/tools/containerd"),
     ("spire", "integration/tools/spire"),
 ];
-/// Python environments, what pins them, and another name of their `python3`, by which it is found.
-const PYTHONS: [(&str, &str, &str); 2] = [
-    ("python-tuf", "integration/tools/requirements.txt", "python3-suites"),
-    ("python-example", "examples/python/requirements.txt", "python3-example"),
+/// Python environments and what pins them. Each can be told from the other by `python3-NAME`; `python3` is the first.
+const PYTHONS: [(&str, &str); 2] = [
+    ("suites", "integration/tools/requirements.txt"),
+    ("example", "examples/python/requirements.txt"),
 ];
 const DEBIAN: [&str; 4] = ["busybox-static", "iproute2", "openssl", "runc"];
 
@@ -57,9 +57,13 @@ pub(crate) fn cannot() -> Option<String> {
 pub(crate) fn install() -> Result<Tools> {
     debian()?;
     let mut directories = Vec::new();
-    for (name, pins, also) in PYTHONS {
-        let place = python(name, pins, also);
-        directories.push(place.with_context(|| format!("cannot install {name}"))?.join("bin"));
+    for (name, pins) in PYTHONS {
+        let place = python(name, pins);
+        directories.push(
+            place
+                .with_context(|| format!("cannot install the Python packages of {name}"))?
+                .join("bin"),
+        );
     }
     for (tool, module) in GO_TOOLS {
         directories.push(go(tool, module).with_context(|| format!("cannot build {tool}"))?);
@@ -89,10 +93,10 @@ fn is_installed(package: &str) -> bool {
     status.is_ok_and(|status| status == "install ok installed")
 }
 
-fn python(name: &str, pins: &str, also: &str) -> Result<PathBuf> {
+fn python(name: &str, pins: &str) -> Result<PathBuf> {
     let pins = root().join(pins);
     let version = output(command("python3").arg("--version"))?;
-    cached(name, &[&fs::read(&pins)?, version.as_bytes()], |new| {
+    cached(&format!("python-{name}"), &[&fs::read(&pins)?, version.as_bytes()], |new| {
         output(nice("python3").args(["-m", "venv"]).arg(new))?;
         let mut pip = nice(new.join("bin/python3"));
         pip.args([
@@ -105,7 +109,7 @@ fn python(name: &str, pins: &str, also: &str) -> Result<PathBuf> {
             "--requirement",
         ]);
         output(pip.arg(&pins))?;
-        Ok(symlink("python3", new.join("bin").join(also))?)
+        Ok(symlink("python3", new.join("bin").join(format!("python3-{name}")))?)
     })
 }
 
