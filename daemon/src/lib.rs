@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod logging;
 pub mod metrics;
 pub mod peer;
+mod pulse;
 pub mod refresh;
 mod regular_file;
 mod reload;

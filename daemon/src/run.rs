@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::metrics::{self, Picture};
+use crate::pulse::Pulse;
 use crate::reload::Running;
 use crate::serve::accept::{AcceptPolicy, REQUEST_BYTES_MAX, incoming, server_limits};
 use crate::serve::socket::{self, SocketMode, SocketName};
@@ -62,6 +63,8 @@ pub async fn run(
     let sockets = serve(config, &shared, &down, &mut servers).await?;
     let metrics = serve_metrics(config, &shared, &down, &mut servers).await?;
     start_anchors(config, &shared, listeners, ledger, &mut writers);
+    let marks = config.metrics.verifier_passed.clone();
+    writers.spawn(Pulse::new(clock, Arc::clone(&shared.counts), marks).run());
     tracing::info!(serve = %config.serve.socket.display(), admin = %config.admin.socket.display(), ?metrics, "serving");
     writers.spawn(follower.clone().run(waiting));
     ready(Running::new(config.clone(), &shared, metrics));
@@ -107,8 +110,7 @@ async fn serve_metrics(
     let key = "metrics.listen";
     let listener = TcpListener::bind(listen).await.context(key)?;
     let address = listener.local_addr().context(key)?;
-    let verifier_passed = config.metrics.verifier_passed.clone();
-    let picture = Picture { shared: shared.clone(), verifier_passed };
+    let picture = Picture(shared.clone());
     let mut down = down.subscribe();
     tasks.spawn(async move {
         tokio::select! {

@@ -9,6 +9,7 @@ use tufd_tuf::verdict::{Decision, NoVerdict, Verdict};
 /// Upper bounds of the histogram of deciding, in seconds: 5 µs to 50 ms.
 const BOUNDS: [f64; 9] = [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 1e-2, 5e-2];
 const REASONS: usize = Reason::ALL.len();
+const UNKNOWN: u64 = u64::MAX;
 /// What lets an image pass without a full yes, in the order of [`Pass`].
 const PASSES: [&str; 3] = ["warn", "exempt", "known_good"];
 
@@ -48,6 +49,9 @@ pub struct Counts {
     took: [AtomicU64; BOUNDS.len() + 1],
     took_nanoseconds: AtomicU64,
     reload_refused: AtomicBool,
+    /// By the verifier's marks; [`UNKNOWN`] where they say nothing.
+    passed_unasked: AtomicU64,
+    clock_back: AtomicU64,
 }
 
 impl Default for Counts {
@@ -60,6 +64,8 @@ impl Default for Counts {
             took: [const { AtomicU64::new(0) }; BOUNDS.len() + 1],
             took_nanoseconds: AtomicU64::new(0),
             reload_refused: AtomicBool::new(false),
+            passed_unasked: AtomicU64::new(UNKNOWN),
+            clock_back: AtomicU64::new(0),
         }
     }
 }
@@ -92,6 +98,20 @@ impl Counts {
         self.reload_refused.store(taken_up.is_err(), Relaxed);
     }
 
+    /// So many passed because nobody could ask us; `None` where that cannot be known.
+    pub fn passed_unasked(&self, total: Option<u64>) {
+        self.passed_unasked.store(total.unwrap_or(UNKNOWN), Relaxed);
+    }
+
+    /// The clock went back once more.
+    pub fn clock_went_back(&self) {
+        self.clock_back.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn clock_back(&self) -> u64 {
+        self.clock_back.load(Relaxed)
+    }
+
     pub(super) fn reload_refused(&self) -> bool {
         self.reload_refused.load(Relaxed)
     }
@@ -114,7 +134,9 @@ impl Counts {
     /// Passes without a full yes, by why.
     pub(super) fn passed(&self) -> impl Iterator<Item = ([(&str, &str); 1], u64)> {
         let row = |(why, count): (_, &AtomicU64)| ([("why", why)], count.load(Relaxed));
-        PASSES.into_iter().zip(&self.passed).map(row)
+        let unasked = row(("no_verdict", &self.passed_unasked));
+        let unasked = Some(unasked).filter(|(_, count)| *count != UNKNOWN);
+        PASSES.into_iter().zip(&self.passed).map(row).chain(unasked)
     }
 
     /// Sum in seconds, and how many stayed below each bound and above the one before.

@@ -10,6 +10,8 @@ mod server;
 mod sheet;
 mod trusts;
 
+pub(crate) use passes::passed;
+
 pub use counts::{Counts, Pass};
 pub use picture::Picture;
 pub use server::{CONNECTIONS_MAX, EXCHANGE_DEADLINE, serve};

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::peer::ROOT_UID;
 
 /// How many there are; `None` where the file is not the verifier's, and says nothing.
-pub(super) fn passed(file: &Path) -> Option<u64> {
+pub(crate) fn passed(file: &Path) -> Option<u64> {
     match std::fs::symlink_metadata(file) {
         Ok(found) => {
             let own = rustix::process::geteuid().as_raw();

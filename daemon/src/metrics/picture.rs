@@ -1,34 +1,27 @@
 //! The board, the refreshers and the counters as they stand when Prometheus asks.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 
-use super::passes::passed;
 use super::sheet::Sheet;
 use super::trusts::Trusts;
 use crate::audit;
 use crate::refresh::Refresher;
 use crate::serve::Shared;
 
-/// What there is to tell.
+/// What there is to tell of what services work with.
 #[derive(Debug)]
-pub struct Picture {
-    /// What services work with.
-    pub shared: Shared,
-    /// The file in which `tufd-verifier` marks pulls that passed without a verdict.
-    pub verifier_passed: PathBuf,
-}
+pub struct Picture(pub Shared);
 
 impl Collector for Picture {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut sheet = Sheet(encoder);
         self.program(&mut sheet)?;
         self.verdicts(&mut sheet)?;
-        let (generation, now) = (self.shared.board.now(), self.shared.clock.now());
+        let (generation, now) = (self.0.board.now(), self.0.clock.now());
         let trusts = Trusts { generation: &generation, now };
         trusts.anchors(&mut sheet)?;
         trusts.chains(&mut sheet)?;
@@ -42,30 +35,30 @@ impl Picture {
         let labels = [("version", env!("CARGO_PKG_VERSION")), ("built", built.as_str())];
         let help = "The program that runs here";
         sheet.0.encode_descriptor("build", help, None, MetricType::Info)?.encode_info(&labels)?;
-        let generation = self.shared.board.now().number;
+        let generation = self.0.board.now().number;
         sheet.gauges("generation", "Number of the generation that answers", [([], generation)])?;
-        let refused = u32::from(self.shared.counts.reload_refused());
+        let refused = u32::from(self.0.counts.reload_refused());
         let help = "Whether the newest changed configuration was refused";
         sheet.gauges("reload_refused", help, [([], refused)])?;
+        let help = "How often the clock was found to have gone back";
+        sheet.counters("clock_steps_back", help, [([], self.0.counts.clock_back())])?;
         let help = "Audit lines that could not be written where they belong";
         sheet.counters("audit_write_failures", help, [([], audit::failures())])
     }
 
     fn verdicts(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
-        let counts = &self.shared.counts;
+        let counts = &self.0.counts;
         sheet.counters("verdicts", "Verdicts, by decision and reason", counts.verdicts())?;
         let help = "Requests that got no verdict, since nothing was ever verified";
         sheet.counters("no_verdicts", help, [([], counts.no_verdicts())])?;
         let help = "Time to decide, without the wait for a refresh";
         sheet.histogram("decision_duration_seconds", help, counts.took())?;
-        let by_verifier =
-            passed(&self.verifier_passed).map(|count| ([("why", "no_verdict")], count));
         let help = "Images that passed without a full yes, by what let them";
-        sheet.counters("passed_without_yes", help, counts.passed().chain(by_verifier))
+        sheet.counters("passed_without_yes", help, counts.passed())
     }
 
     fn refreshes(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
-        let refreshers = || self.shared.refreshers.iter();
+        let refreshers = || self.0.refreshers.iter();
         let statuses: Vec<_> =
             refreshers().map(|(name, it)| (name.as_str(), it.status())).collect();
         let results = statuses.iter().flat_map(|(trust, status)| {
@@ -96,7 +89,7 @@ impl Picture {
             let row = |(at, health): (usize, _)| (trust.clone(), at.to_string(), health);
             sources.map(row).collect::<Vec<_>>()
         };
-        let sources: Vec<_> = self.shared.refreshers.iter().flat_map(of).collect();
+        let sources: Vec<_> = self.0.refreshers.iter().flat_map(of).collect();
         let up = sources.iter().filter_map(|(trust, at, health)| {
             let asked = health.last_answer.is_some() || health.last_error.is_some();
             let labels = [("trust", trust.as_str()), ("source", at.as_str())];

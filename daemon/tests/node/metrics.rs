@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use testkit::FakeImage;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -174,13 +176,29 @@ async fn passes_that_the_verifier_marked_are_counted() {
     node.start().await;
     let address = node.daemon().metrics().unwrap();
     let passed = r#"tufd_passed_without_yes_total{why="no_verdict"}"#;
-    assert_eq!(scrape(address).await.get(passed), 0.0);
+    let becomes = async |count: Option<f64>| {
+        while scrape(address).await.values.get(passed).copied() != count {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    becomes(Some(0.0)).await;
     std::fs::write(&mark, b"....").unwrap();
-    assert_eq!(scrape(address).await.get(passed), 4.0);
+    becomes(Some(4.0)).await;
     // Whatever is no file of the verifier's says nothing, and not "none".
     std::fs::remove_file(&mark).unwrap();
     std::os::unix::fs::symlink(node.config_file(), &mark).unwrap();
-    assert!(!scrape(address).await.values.contains_key(passed));
+    becomes(None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn clock_that_goes_back_is_counted_and_how_far_it_is_behind_shown() {
+    let (node, address) = watched().await;
+    node.clock.advance(SignedDuration::from_mins(-10));
+    while scrape(address).await.get("tufd_clock_steps_back_total") < 1.0 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let behind = scrape(address).await.get(r#"tufd_clock_behind_seconds{trust="acme"}"#);
+    assert!((1.0..=600.0).contains(&behind), "{behind}");
 }
 
 #[tokio::test(start_paused = true)]
