@@ -18,6 +18,7 @@ pub(crate) fn check() -> Result<()> {
         code.read_functions(&root.join(room))?;
     }
     code.read_steps(&root.join("integration/suites"))?;
+    code.read_drivers(&root.join("integration/src/bin"))?;
     let mut wrong = missing_tests(&read("docs/threats.md")?, &code);
     wrong.extend(other_reasons(&read("docs/reasons.md")?, &read("tuf/tests/golden/reasons.txt")?));
     ensure!(wrong.is_empty(), "the documents are not true:\n{}", wrong.join("\n"));
@@ -57,7 +58,16 @@ impl Known {
         Ok(())
     }
 
-    /// `name`, `name_*`, or `suite/step`.
+    /// A driver is a proof by its program's name.
+    fn read_drivers(&mut self, programs: &Path) -> Result<()> {
+        for program in fs::read_dir(programs)? {
+            let name = program?.file_name().to_string_lossy().replace(".rs", "");
+            self.steps.insert(name);
+        }
+        Ok(())
+    }
+
+    /// `name`, `name_*`, `suite/step`, or `driver`.
     fn has(&self, name: &str) -> bool {
         match name.strip_suffix('*') {
             Some(start) => self.functions.iter().any(|function| function.starts_with(start)),

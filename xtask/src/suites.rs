@@ -1,6 +1,8 @@
-//! The suites on the real parts: directories of numbered steps in `integration/suites/`.
+//! The suites on the real parts: directories of numbered steps in `integration/suites/`; and the drivers of the real
+//! daemon, programs in `integration/src/bin/`.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -20,10 +22,19 @@ pub(crate) fn names() -> Result<Vec<String>> {
 
 /// Runs one suite; the runner prints a line per step, and the tail of the logs where one fails.
 pub(crate) fn run(name: &str, tools: &Tools) -> Result<Tally> {
-    let mut tally = Tally::default();
     let mut bash = command("bash");
     bash.arg("integration/run.sh").arg(name).env("PATH", tools.path()?);
-    let status = lines(&mut bash, |line| tally.read_suite(line))?;
+    counted(name, &mut bash)
+}
+
+/// Runs one driver, which prints such lines too; `cargo build --release --bins` built it and the daemon beside it.
+pub(crate) fn drive(name: &str) -> Result<Tally> {
+    counted(name, &mut command(root().join("target/release").join(name)))
+}
+
+fn counted(name: &str, command: &mut Command) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let status = lines(command, |line| tally.read_suite(line))?;
     if !status.success() && tally.failed == 0 {
         tally.add(Tally::fail(format!("{name}: {status}")));
     }

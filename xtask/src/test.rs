@@ -14,7 +14,7 @@ use crate::{dist, docs, suites, walls};
 
 type Step = fn() -> Result<Tally>;
 
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 11] = [
     ("fmt", || checked(&["fmt", "--all", "--check"])),
     ("walls", || walls::check().map(|()| Tally::pass())),
     ("docs", || docs::check().map(|()| Tally::pass())),
@@ -25,6 +25,9 @@ const STEPS: [(&str, Step); 8] = [
     ("build", || checked(&["build", "--release", "--locked", "--bins"])),
     ("dist", || dist::build(Some(dist::Part::Verifier)).map(|()| Tally::pass())),
     ("quickstart", || checked(&["run", "--release", "--locked", "--bin", "quickstart"])),
+    ("faults", || suites::drive("faults")),
+    ("killed", || suites::drive("killed")),
+    ("soak", || suites::drive("soak")),
 ];
 
 /// Runs the steps and suites named in `only`, or all.
