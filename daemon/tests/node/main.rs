@@ -4,6 +4,7 @@
 
 mod anchor;
 mod chain;
+mod disk;
 mod floors;
 mod hangup;
 mod lookup;
