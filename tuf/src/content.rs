@@ -53,3 +53,53 @@ impl ContentCheck {
         if hashes.matches() { Ok(()) } else { Err(ContentRefusal::HashMismatch) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::Hashes;
+
+    const CONTENT: &[u8] = b"abc";
+    const SHA256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const SHA512: &str = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                          2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+
+    fn outcome(
+        hashes: &[(&str, &str)],
+        length: u64,
+        pieces: &[&[u8]],
+    ) -> Result<(), ContentRefusal> {
+        let hashes = Hashes::from_map(hashes.iter().copied()).unwrap();
+        let mut check = Target { length, hashes }.check();
+        pieces.iter().for_each(|piece| check.take(piece));
+        check.finish()
+    }
+
+    #[test]
+    fn content_is_right_in_any_pieces_and_by_every_hash_listed() {
+        for hashes in [
+            &[("sha256", SHA256)][..],
+            &[("sha512", SHA512)],
+            &[("sha256", SHA256), ("sha512", SHA512)],
+        ] {
+            assert_eq!(outcome(hashes, 3, &[CONTENT]), Ok(()));
+            assert_eq!(outcome(hashes, 3, &[b"a", b"", b"bc"]), Ok(()));
+            assert_eq!(outcome(hashes, 3, &[b"abd"]), Err(ContentRefusal::HashMismatch));
+        }
+    }
+
+    #[test]
+    fn content_right_by_one_hash_only_is_refused() {
+        let other = SHA512.replace('d', "e");
+        let hashes = [("sha256", SHA256), ("sha512", other.as_str())];
+        assert_eq!(outcome(&hashes, 3, &[CONTENT]), Err(ContentRefusal::HashMismatch));
+    }
+
+    #[test]
+    fn content_longer_or_shorter_than_listed_is_refused() {
+        for listed in [2, 4] {
+            let refusal = ContentRefusal::LengthMismatch { found: 3, listed };
+            assert_eq!(outcome(&[("sha256", SHA256)], listed, &[CONTENT]), Err(refusal));
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! A dev-dependency is looser: a test may play the other side, so it may be on any room of ours
 //! and on tonic. It may not bring sled or reqwest into another room, and `proto` has none.
 
+mod shipped;
 #[cfg(test)]
 mod tests;
 
@@ -135,6 +136,7 @@ pub(crate) fn check() -> Result<()> {
         all: compiled(&["--workspace", "--edges", "normal,build,dev"])?,
     };
     let mut breaches = breaches(&workspace);
+    breaches.extend(shipped::breaches(&root())?);
     breaches.extend(code_in_proto(&fs::read_to_string(root().join("proto/src/lib.rs"))?));
     for breach in &breaches {
         eprintln!("walls: {breach}");

@@ -99,3 +99,28 @@ pub(crate) fn encode(text: &str, name: &mut String) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn target_keeps_its_directories_and_gets_its_hash_before_the_name() {
+        let file = |path, hash| FileName::target(path, hash).unwrap().to_string();
+        assert_eq!(file("app", None), "app");
+        assert_eq!(file("a/b/c.tar", Some("00ff")), "a/b/00ff.c.tar");
+        assert_eq!(file("a b/..c/%2e%2e", None), "a%20b/..c/%252e%252e");
+        assert_eq!(file("r.example/app:v1?x#y\\z", None), "r.example/app%3Av1%3Fx%23y%5Cz");
+    }
+
+    #[test]
+    fn target_hostile_path_never_leads_out_of_its_source() {
+        for path in
+            ["", "/", "/etc/passwd", "a/", "a//b", ".", "..", "../a", "a/../b", "a/.", "./a"]
+        {
+            for hash in [None, Some("00ff")] {
+                assert!(FileName::target(path, hash).is_err(), "{path:?}");
+            }
+        }
+    }
+}

@@ -134,6 +134,38 @@ async fn target_changed_on_the_disk_is_fetched_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn directory_is_a_source_of_metadata_and_targets() {
+    let (client, mut org) = client(&["a/b.txt"]).await;
+    let published = tempfile::tempdir().unwrap();
+    org.publish_to(&published.path().join("metadata")).unwrap();
+    let file = published.path().join(place("a/b.txt"));
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, CONTENT).unwrap();
+    let url = |place| format!("file://{}/{place}/", published.path().display());
+    let output = client
+        .program(&["--target-name", "a/b.txt", "--target-dir", client.targets().to_str().unwrap()])
+        .args([
+            "--metadata-url",
+            &url("metadata"),
+            "--target-base-url",
+            &url("targets"),
+            "download",
+        ])
+        .output()
+        .unwrap();
+    succeeded(&output);
+    assert_eq!(fs::read(client.targets().join("a%2Fb.txt")).unwrap(), CONTENT);
+    assert_eq!(client.site.asked(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn target_directory_that_cannot_be_written_is_named() {
+    let (client, _) = client(&["app"]).await;
+    fs::remove_dir(client.targets()).unwrap();
+    failed(&client.download("app"), "targets/app: No such file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn resolve_prints_one_document_and_fetches_no_target() {
     let (client, _) = client(&["app"]).await;
     let output = client.resolve("team/app");
