@@ -105,7 +105,7 @@ fn hear(listener: &Listener, event: Option<&BundleEvent>, board: &Board, now: Ti
     let Listener { name, domain, refresher } = listener;
     let Some(view) = board.trust(name) else { return false };
     let mut next = TrustView::clone(&view);
-    // First, so that a message which comes too late finds the withdrawal in force.
+    // First: what came into force before the message stays so, whatever the message does to the clocks.
     next.anchor.settle(&view.limits, now);
     let heard = event.map_or(Ok(Heard::Same), |event| {
         next.anchor.hear(said(event, domain), domain.as_str(), now)
