@@ -10,7 +10,7 @@ use crate::shell::{cargo, command, output, root, succeed};
 /// A part that can be built alone.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Part {
-    /// tufd and tufctl, thin LTO
+    /// tufd, tufctl and tuf-client, thin LTO
     Daemon,
     /// tufd-verifier, static
     Verifier,
@@ -36,7 +36,8 @@ fn daemon() -> Result<()> {
         "--bins",
     ]))?;
     place("dist", "tufd")?;
-    place("dist", "tufctl")
+    place("dist", "tufctl")?;
+    place("dist", "tuf-client")
 }
 
 /// The static build; where the target cannot be had, a note and the dynamic one.

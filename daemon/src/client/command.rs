@@ -11,9 +11,10 @@ Examples:
   tuf-client --metadata-dir trusted init 1.root.json
   tuf-client --metadata-dir trusted --metadata-url https://tuf.example/metadata/ refresh
   tuf-client --metadata-dir trusted --metadata-url https://tuf.example/metadata/ \\
-      --target-name app/v1.tar --target-base-url https://tuf.example/targets/ --target-dir . download
-  tuf-client --metadata-dir trusted --metadata-url https://tuf.example/metadata/ \\
       --target-name app/v1.tar resolve | jq -r .hashes.sha256
+  tuf-client --metadata-dir trusted --metadata-url https://tuf.example/metadata/ \\
+      --target-base-url https://tuf.example/targets/ --target-dir . \\
+      --target-name app/v1.tar download
 
 Exit codes:
   0  done
