@@ -159,7 +159,8 @@ fn known_good_with_a_chain_of_another_root() {
 /// What is not for lack of freshness stays denied, row by row.
 #[test]
 fn known_good_opens_nothing_else() {
-    let closed: [(&str, fn(&mut TrustView), Reason); 4] = [
+    type Close = fn(&mut TrustView);
+    let closed: [(&str, Close, Reason); 4] = [
         ("floors", |view| view.floors = FloorsKnown::Lost, Reason::FloorsLost),
         ("chain", |view| view.chain = None, Reason::NoValidChain),
         ("coverage", |view| view.rules.threshold = 4.try_into().unwrap(), Reason::RootNotCovered),

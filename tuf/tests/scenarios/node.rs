@@ -6,7 +6,7 @@ use std::sync::Arc;
 use testkit::{Clock, Files};
 use tufd_tuf::anchor::{Anchor, AnchorRules, Bundle};
 use tufd_tuf::floors::Floors;
-use tufd_tuf::metadata::{Role as _, Root, Version};
+use tufd_tuf::metadata::{Root, Version};
 use tufd_tuf::refusal::Refusal;
 use tufd_tuf::root::TrustedRoot;
 use tufd_tuf::session::{
