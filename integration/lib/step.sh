@@ -45,6 +45,7 @@ end_suite() {
     set +e
     ((status == 0)) || report_failure
     stop_all
+    unmount_all
     if [[ ${TUFD_KEEP:-} ]]; then echo "  kept $RUN"; else rm -rf "$RUN"; fi
     exit "$status"
 }
@@ -114,6 +115,14 @@ stop() {
         sleep 0.05
     done
     wait "$pid" 2>/dev/null || true
+}
+
+# What a suite mounted in its run directory.
+unmount_all() {
+    local point
+    while read -r _ point _; do
+        [[ $point != "$RUN"/* ]] || umount -l "$point"
+    done </proc/mounts
 }
 
 stop_all() {
