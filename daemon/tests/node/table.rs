@@ -100,6 +100,35 @@ async fn table_timestamp_expired() {
     both(past_grace, deny("TIMESTAMP_EXPIRED")).await;
 }
 
+/// What was allowed is remembered over a restart, as soon as the database is open.
+#[tokio::test(start_paused = true)]
+async fn table_timestamp_expired_over_a_restart() {
+    for availability in KINDS {
+        let mut node = allowing(availability).await;
+        node.site.behave(Manner::Gone);
+        node.agent.stop();
+        node.stop().await;
+        node.clock.advance(DAY);
+        node.start().await;
+        node.trust_until("a failed refresh", |entry| !entry.last_error.is_empty()).await;
+        if availability == "strict" {
+            assert_eq!(answer(&node).await, deny("TIMESTAMP_EXPIRED"));
+        } else {
+            remembered(&node).await;
+            assert_eq!(answer(&node).await, allow("KNOWN_GOOD"));
+        }
+    }
+}
+
+async fn remembered(node: &Node) {
+    let opened = async {
+        while answer(node).await.0 == Decision::Deny {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(120), opened).await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn table_snapshot_expired() {
     let row = async |node: &mut Node, after: Manner| {
