@@ -221,7 +221,9 @@ async fn table_trust_closed() {
     both(stale, deny("ANCHOR_STALE")).await;
     let floors_lost = async |node: &mut Node| {
         node.stop().await;
-        ["floors.0", "floors.1"].map(|slot| fs::write(node.state().join(slot), "damage").unwrap());
+        for slot in ["floors.0", "floors.1"] {
+            fs::write(node.state().join(slot), "damage").unwrap();
+        }
         node.site.behave(Manner::Gone);
         node.start().await;
     };
