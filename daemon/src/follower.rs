@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ struct Followed {
     changed: Notify,
     allowed: Arc<Allowed>,
     database: Arc<Mutex<Database>>,
+    /// Whether the newest turn went well.
+    follows: AtomicBool,
 }
 
 /// A trust whose copy in the database is looked at when that opens.
@@ -55,13 +58,20 @@ impl Follower {
         let database = Database { dir, open: None, waiting: Vec::new() };
         let database = Arc::new(Mutex::new(database));
         let (newest, changed) = (Mutex::default(), Notify::new());
-        Self(Arc::new(Followed { newest, changed, allowed, database }))
+        let follows = AtomicBool::new(false);
+        Self(Arc::new(Followed { newest, changed, allowed, database, follows }))
     }
 
     /// Makes `files` what is to be in the database of a scope. Nothing is left of it for no files.
     pub fn follow(&self, scope: &Scope, files: Arc<ChainFiles>) {
         self.newest().insert(scope.clone(), files);
         self.0.changed.notify_one();
+    }
+
+    /// Whether the database is up to what there is, or soon will be.
+    #[must_use]
+    pub fn follows(&self) -> bool {
+        self.0.follows.load(Relaxed)
     }
 
     /// Keeps the database. Never ends.
@@ -76,6 +86,7 @@ impl Follower {
                 Ok(Err(error)) => Some(in_one_line(&error)),
                 Err(panicked) => Some(panicked.to_string()),
             };
+            self.0.follows.store(error.is_none(), Relaxed);
             match error {
                 None => {
                     if said.take().is_some() {

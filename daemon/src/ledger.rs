@@ -140,6 +140,12 @@ impl Ledger {
         inner.book.trusts.get(domain).cloned().unwrap_or_default()
     }
 
+    /// Whether the disk lacks what is in memory, because a write failed. Waits for a write under way.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).unwritten
+    }
+
     /// Changes the page of a trust and returns when that is on the disk. In memory the change stands in any case, and
     /// the next write takes it along.
     ///

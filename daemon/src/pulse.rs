@@ -1,4 +1,5 @@
-//! Once a second: what comes without an event. Pulls that passed without asking us, and a clock that goes back.
+//! Once a second: what comes without an event. Pulls that passed without asking us, a clock that goes back, a floor file
+//! that cannot be written.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::clock::Clock;
+use crate::ledger::Ledger;
 use crate::metrics::{Counts, passed};
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -14,46 +16,49 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Looks, for as long as the daemon runs.
 #[derive(Debug)]
 pub(crate) struct Pulse {
-    clock: Clock,
-    counts: Arc<Counts>,
-    verifier_passed: PathBuf,
-    last: Timestamp,
+    pub(crate) clock: Clock,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) ledger: Ledger,
+    pub(crate) verifier_passed: PathBuf,
+}
+
+/// What was seen the last time.
+struct Seen {
+    at: Timestamp,
     passed: u64,
 }
 
 impl Pulse {
-    pub(crate) fn new(clock: Clock, counts: Arc<Counts>, verifier_passed: PathBuf) -> Self {
-        let last = clock.now();
-        Self { clock, counts, verifier_passed, last, passed: 0 }
-    }
-
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
+        let mut seen = Seen { at: self.clock.now(), passed: 0 };
         loop {
-            self.look_at_passes().await;
-            self.look_at_the_clock();
+            self.look_at_the_disk(&mut seen).await;
+            self.look_at_the_clock(&mut seen);
             tokio::time::sleep(EVERY).await;
         }
     }
 
     /// tufd-verifier leaves a byte in a file for each. The file goes with a reboot, and the count with it.
-    async fn look_at_passes(&mut self) {
-        let file = self.verifier_passed.clone();
-        let Ok(found) = tokio::task::spawn_blocking(move || passed(&file)).await else { return };
+    async fn look_at_the_disk(&self, seen: &mut Seen) {
+        let (file, ledger) = (self.verifier_passed.clone(), self.ledger.clone());
+        let look = move || (passed(&file), ledger.is_behind());
+        let Ok((found, behind)) = tokio::task::spawn_blocking(look).await else { return };
         self.counts.passed_unasked(found);
-        let Some(total) = found.filter(|found| *found != self.passed) else { return };
-        self.passed = total;
+        self.counts.floors_unwritten(behind);
+        let Some(total) = found.filter(|found| *found != seen.passed) else { return };
+        seen.passed = total;
         if total > 0 {
             tracing::warn!(target: "audit", total, "PASSED_UNASKED");
         }
     }
 
     /// A small correction passes unseen: the clock went on meanwhile.
-    fn look_at_the_clock(&mut self) {
+    fn look_at_the_clock(&self, seen: &mut Seen) {
         let now = self.clock.now();
-        if now < self.last {
+        if now < seen.at {
             self.counts.clock_went_back();
-            tracing::warn!(from = %self.last, to = %now, "the clock went back");
+            tracing::warn!(from = %seen.at, to = %now, "the clock went back");
         }
-        self.last = now;
+        seen.at = now;
     }
 }

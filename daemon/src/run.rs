@@ -61,10 +61,16 @@ pub async fn run(
     let (down, _) = watch::channel(());
     let mut servers = JoinSet::new();
     let sockets = serve(config, &shared, &down, &mut servers).await?;
-    let metrics = serve_metrics(config, &shared, &down, &mut servers).await?;
+    let picture = Picture { shared: shared.clone(), follower: follower.clone() };
+    let metrics = serve_metrics(config, picture, &down, &mut servers).await?;
+    let pulse = Pulse {
+        clock,
+        counts: Arc::clone(&shared.counts),
+        ledger: ledger.clone(),
+        verifier_passed: config.metrics.verifier_passed.clone(),
+    };
     start_anchors(config, &shared, listeners, ledger, &mut writers);
-    let marks = config.metrics.verifier_passed.clone();
-    writers.spawn(Pulse::new(clock, Arc::clone(&shared.counts), marks).run());
+    writers.spawn(pulse.run());
     tracing::info!(serve = %config.serve.socket.display(), admin = %config.admin.socket.display(), ?metrics, "serving");
     writers.spawn(follower.clone().run(waiting));
     ready(Running::new(config.clone(), &shared, metrics));
@@ -102,7 +108,7 @@ fn start_anchors(
 /// Answers Prometheus where the configuration says so; gives back where that is.
 async fn serve_metrics(
     config: &Config,
-    shared: &Shared,
+    picture: Picture,
     down: &watch::Sender<()>,
     tasks: &mut JoinSet<Result<()>>,
 ) -> Result<Option<SocketAddr>> {
@@ -110,7 +116,6 @@ async fn serve_metrics(
     let key = "metrics.listen";
     let listener = TcpListener::bind(listen).await.context(key)?;
     let address = listener.local_addr().context(key)?;
-    let picture = Picture(shared.clone());
     let mut down = down.subscribe();
     tasks.spawn(async move {
         tokio::select! {

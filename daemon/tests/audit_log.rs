@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -106,4 +107,31 @@ fn audit_file_that_is_a_link_or_a_fifo_is_not_written_and_counted() {
     tracing::warn!(target: "audit", "DENY");
     assert_eq!(audited.lines().len(), 1);
     assert_eq!(failures() - before, 2);
+}
+
+/// Every event that the code audits has a row, and every row an event.
+#[test]
+fn audit_events_are_those_of_the_documents() {
+    let operators = include_str!("../../docs/operators.md");
+    let table = operators.split("## Audit").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+    let told: BTreeSet<String> = rows
+        .flat_map(|cell| cell.split("`, `").map(|name| name.trim_matches('`').to_owned()))
+        .collect();
+    let mut audited = BTreeSet::new();
+    audited_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut audited);
+    assert_eq!(audited, told);
+}
+
+/// The message is the last string of the macro.
+fn audited_in(path: &Path, events: &mut BTreeSet<String>) {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).unwrap();
+        return entries.for_each(|entry| audited_in(&entry.unwrap().path(), events));
+    }
+    let text = fs::read_to_string(path).unwrap();
+    for event in text.split("target: \"audit\"").skip(1) {
+        let event = event.split("\");").next().unwrap().rsplit('"').next().unwrap();
+        events.insert(event.to_owned());
+    }
 }

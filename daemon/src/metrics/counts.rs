@@ -52,6 +52,7 @@ pub struct Counts {
     /// By the verifier's marks; [`UNKNOWN`] where they say nothing.
     passed_unasked: AtomicU64,
     clock_back: AtomicU64,
+    floors_unwritten: AtomicBool,
 }
 
 impl Default for Counts {
@@ -66,6 +67,7 @@ impl Default for Counts {
             reload_refused: AtomicBool::new(false),
             passed_unasked: AtomicU64::new(UNKNOWN),
             clock_back: AtomicU64::new(0),
+            floors_unwritten: AtomicBool::new(false),
         }
     }
 }
@@ -101,6 +103,15 @@ impl Counts {
     /// So many passed because nobody could ask us; `None` where that cannot be known.
     pub fn passed_unasked(&self, total: Option<u64>) {
         self.passed_unasked.store(total.unwrap_or(UNKNOWN), Relaxed);
+    }
+
+    /// Whether the floor file lacks what is in memory.
+    pub fn floors_unwritten(&self, behind: bool) {
+        self.floors_unwritten.store(behind, Relaxed);
+    }
+
+    pub(super) fn are_floors_unwritten(&self) -> bool {
+        self.floors_unwritten.load(Relaxed)
     }
 
     /// The clock went back once more.

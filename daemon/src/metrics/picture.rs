@@ -9,19 +9,26 @@ use prometheus_client::metrics::MetricType;
 use super::sheet::Sheet;
 use super::trusts::Trusts;
 use crate::audit;
+use crate::follower::Follower;
 use crate::refresh::Refresher;
 use crate::serve::Shared;
 
-/// What there is to tell of what services work with.
+/// What there is to tell.
 #[derive(Debug)]
-pub struct Picture(pub Shared);
+pub struct Picture {
+    /// What services work with.
+    pub shared: Shared,
+    /// The database.
+    pub follower: Follower,
+}
 
 impl Collector for Picture {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut sheet = Sheet(encoder);
         self.program(&mut sheet)?;
+        self.state(&mut sheet)?;
         self.verdicts(&mut sheet)?;
-        let (generation, now) = (self.0.board.now(), self.0.clock.now());
+        let (generation, now) = (self.shared.board.now(), self.shared.clock.now());
         let trusts = Trusts { generation: &generation, now };
         trusts.anchors(&mut sheet)?;
         trusts.chains(&mut sheet)?;
@@ -35,19 +42,27 @@ impl Picture {
         let labels = [("version", env!("CARGO_PKG_VERSION")), ("built", built.as_str())];
         let help = "The program that runs here";
         sheet.0.encode_descriptor("build", help, None, MetricType::Info)?.encode_info(&labels)?;
-        let generation = self.0.board.now().number;
+        let generation = self.shared.board.now().number;
         sheet.gauges("generation", "Number of the generation that answers", [([], generation)])?;
-        let refused = u32::from(self.0.counts.reload_refused());
+        let refused = u32::from(self.shared.counts.reload_refused());
         let help = "Whether the newest changed configuration was refused";
         sheet.gauges("reload_refused", help, [([], refused)])?;
         let help = "How often the clock was found to have gone back";
-        sheet.counters("clock_steps_back", help, [([], self.0.counts.clock_back())])?;
+        sheet.counters("clock_steps_back", help, [([], self.shared.counts.clock_back())])
+    }
+
+    fn state(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let unwritten = u32::from(self.shared.counts.are_floors_unwritten());
+        let help = "Whether the floor file lacks what is in memory";
+        sheet.gauges("floors_unwritten", help, [([], unwritten)])?;
+        let help = "Whether the database follows; verdicts do not need it";
+        sheet.gauges("database_follows", help, [([], u32::from(self.follower.follows()))])?;
         let help = "Audit lines that could not be written where they belong";
         sheet.counters("audit_write_failures", help, [([], audit::failures())])
     }
 
     fn verdicts(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
-        let counts = &self.0.counts;
+        let counts = &self.shared.counts;
         sheet.counters("verdicts", "Verdicts, by decision and reason", counts.verdicts())?;
         let help = "Requests that got no verdict, since nothing was ever verified";
         sheet.counters("no_verdicts", help, [([], counts.no_verdicts())])?;
@@ -58,7 +73,7 @@ impl Picture {
     }
 
     fn refreshes(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
-        let refreshers = || self.0.refreshers.iter();
+        let refreshers = || self.shared.refreshers.iter();
         let statuses: Vec<_> =
             refreshers().map(|(name, it)| (name.as_str(), it.status())).collect();
         let results = statuses.iter().flat_map(|(trust, status)| {
@@ -66,6 +81,7 @@ impl Picture {
                 ("changed", status.changed),
                 ("unchanged", status.unchanged),
                 ("failed", status.failed),
+                ("unkept", status.unkept),
             ];
             results.map(|(result, count)| ([("trust", *trust), ("result", result)], count))
         });
@@ -89,7 +105,7 @@ impl Picture {
             let row = |(at, health): (usize, _)| (trust.clone(), at.to_string(), health);
             sources.map(row).collect::<Vec<_>>()
         };
-        let sources: Vec<_> = self.0.refreshers.iter().flat_map(of).collect();
+        let sources: Vec<_> = self.shared.refreshers.iter().flat_map(of).collect();
         let up = sources.iter().filter_map(|(trust, at, health)| {
             let asked = health.last_answer.is_some() || health.last_error.is_some();
             let labels = [("trust", trust.as_str()), ("source", at.as_str())];

@@ -1,6 +1,7 @@
 use tufd_tuf::metadata::Version;
 use tufd_tuf::refusal::Refusal;
 
+use super::Ended;
 use crate::fetch::{FileName, FileNameError};
 use crate::ledger::LedgerError;
 use crate::store::ChainError;
@@ -69,6 +70,21 @@ pub enum RefreshError {
 }
 
 impl RefreshError {
+    /// How far the refresh came.
+    pub(super) fn ended(&self) -> Ended {
+        match self {
+            Self::Store(_) | Self::Ledger(_) | Self::Ended(_) => Ended::Unkept,
+            Self::Unreachable { .. }
+            | Self::Absent { .. }
+            | Self::Refused { .. }
+            | Self::Chain(_)
+            | Self::MoreRoots { .. }
+            | Self::NoAnchor { .. }
+            | Self::NotEntered { .. }
+            | Self::Name(_) => Ended::Short,
+        }
+    }
+
     /// That a source has no such file is worth telling where no copy was refused.
     pub(super) fn or_absent(self) -> Self {
         let Self::Unreachable { file, last: _ } = self else { return self };

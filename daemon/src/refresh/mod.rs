@@ -65,6 +65,8 @@ pub struct Status {
     pub unchanged: u64,
     /// How many did not verify every step.
     pub failed: u64,
+    /// How many could not write down what verified.
+    pub unkept: u64,
 }
 
 /// How one refresh ended.
@@ -72,8 +74,21 @@ pub struct Status {
 pub struct Done {
     /// Why it did not verify every step, where it did not.
     pub error: Option<String>,
+    /// How far it came.
+    pub ended: Ended,
     /// Whether anything else is trusted than before.
     pub changed: Changed,
+}
+
+/// How far a refresh came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Every step verified.
+    Well,
+    /// One did not.
+    Short,
+    /// What verified could not be written down.
+    Unkept,
 }
 
 /// Whether anything else is trusted than before.
@@ -261,10 +276,11 @@ impl Task {
         if done.error.is_none() {
             status.last_success = Some(now);
         }
-        let count = match (&done.error, done.changed) {
-            (Some(_), _) => &mut status.failed,
-            (None, Changed::Yes) => &mut status.changed,
-            (None, Changed::No) => &mut status.unchanged,
+        let count = match (done.ended, done.changed) {
+            (Ended::Well, Changed::Yes) => &mut status.changed,
+            (Ended::Well, Changed::No) => &mut status.unchanged,
+            (Ended::Short, _) => &mut status.failed,
+            (Ended::Unkept, _) => &mut status.unkept,
         };
         *count += 1;
         status.error = done.error.clone();

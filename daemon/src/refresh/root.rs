@@ -23,7 +23,7 @@ impl Update<'_> {
         let session = self.add_copies(session, &file, found, also);
         if session.trusted_root().floor() != known {
             self.keep_root(&session).await?;
-            tracing::warn!(target: "audit", trust = %self.trust().name, version = %known.version, "ROOT_SIGNATURES_FOUND");
+            tracing::warn!(target: "audit", trust = %self.trust().name, version = u64::from(known.version), "ROOT_SIGNATURES_FOUND");
         }
         Ok(session)
     }
@@ -56,8 +56,8 @@ impl Update<'_> {
     /// The moment it is trusted.
     pub(super) async fn trust_root(&self, session: &Session<Rooting>) -> Result<(), RefreshError> {
         self.keep_root(session).await?;
-        let version = session.trusted_root().version();
-        tracing::warn!(target: "audit", trust = %self.trust().name, %version, "ROOT_TRUSTED");
+        let version = u64::from(session.trusted_root().version());
+        tracing::warn!(target: "audit", trust = %self.trust().name, version, "ROOT_TRUSTED");
         Ok(())
     }
 

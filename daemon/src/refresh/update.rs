@@ -14,7 +14,7 @@ use tufd_tuf::root::{Coverage, TrustedRoot};
 use tufd_tuf::session::{AwaitRoles, AwaitTimestamp, Next, Refused, Session};
 use tufd_tuf::view::{FloorsKnown, Repository, TrustView};
 
-use super::{Changed, Done, Keeper, RefreshError};
+use super::{Changed, Done, Ended, Keeper, RefreshError};
 use crate::causes::in_one_line;
 use crate::config::TrustConfig;
 use crate::fetch::{Answer, ByteLimit, Fetched, FileName, Patience, SourceIndex};
@@ -68,10 +68,12 @@ impl<'k> Update<'k> {
     /// Refreshes and publishes. Whatever verified on the way stays, also when a later step fails.
     pub(super) async fn run(mut self) -> Done {
         let before = identity(&self.view());
-        let error = self.steps().await.err().map(|error| in_one_line(&error));
+        let error = self.steps().await.err();
+        let ended = error.as_ref().map_or(Ended::Well, RefreshError::ended);
+        let error = error.map(|error| in_one_line(&error));
         self.publish_trouble(error.clone());
         let changed = if identity(&self.view()) == before { Changed::No } else { Changed::Yes };
-        Done { error, changed }
+        Done { error, ended, changed }
     }
 
     async fn steps(&mut self) -> Result<(), RefreshError> {

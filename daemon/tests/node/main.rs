@@ -2,6 +2,7 @@
 //! test moves. Timers run on a paused tokio clock, so nothing here sleeps and nothing depends on the machine's speed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers of tests
 
+mod alarms;
 mod anchor;
 mod chain;
 mod disk;

@@ -1,6 +1,6 @@
 //! What Prometheus is told: counters, the picture of the board, and nothing about images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::site::Manner;
 const LISTEN: &str = "[metrics]\nlisten = \"127.0.0.1:0\"";
 
 /// A node that answers Prometheus and ALLOW.
-async fn watched() -> (Node, SocketAddr) {
+pub(crate) async fn watched() -> (Node, SocketAddr) {
     let mut node = Node::new().await;
     node.settings.more = LISTEN.to_owned();
     node.start().await;
@@ -64,6 +64,26 @@ impl Series {
     #[track_caller]
     pub(crate) fn get(&self, name: &str) -> f64 {
         *self.values.get(name).unwrap_or_else(|| panic!("no {name} in:\n{}", self.text))
+    }
+
+    pub(crate) fn has_family(&self, name: &str) -> bool {
+        self.values.keys().any(|series| series.split('{').next() == Some(name))
+    }
+
+    /// As declared, without the suffixes of their kinds.
+    pub(crate) fn families(&self) -> BTreeSet<&str> {
+        let declared = self.text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        declared.filter_map(|line| line.split(' ').next()).collect()
+    }
+
+    pub(crate) fn has_label_value(&self, value: &str) -> bool {
+        self.text.contains(&format!("=\"{value}\""))
+    }
+
+    /// What a label is in any series.
+    pub(crate) fn label_values(&self, label: &str) -> BTreeSet<&str> {
+        let label = format!("{label}=\"");
+        self.text.split(&label).skip(1).filter_map(|rest| rest.split('"').next()).collect()
     }
 
     /// Labels and values of a family, those that are not zero.
