@@ -209,7 +209,7 @@ fn damage_slot(node: &Node, slot: &str) {
 }
 
 /// Directories where the slots were: no file can be renamed over them, not even by root.
-fn block_slots(node: &Node) -> [Vec<u8>; 2] {
+pub(crate) fn block_slots(node: &Node) -> [Vec<u8>; 2] {
     SLOTS.map(|slot| {
         let path = node.state().join(slot);
         let kept = fs::read(&path).unwrap();
@@ -219,7 +219,7 @@ fn block_slots(node: &Node) -> [Vec<u8>; 2] {
     })
 }
 
-fn unblock_slots(node: &Node, kept: [Vec<u8>; 2]) {
+pub(crate) fn unblock_slots(node: &Node, kept: [Vec<u8>; 2]) {
     for (slot, bytes) in SLOTS.into_iter().zip(kept) {
         fs::remove_dir(node.state().join(slot)).unwrap();
         fs::write(node.state().join(slot), bytes).unwrap();

@@ -9,8 +9,11 @@ use testkit::FakeImage;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tufd::metrics::{CONNECTIONS_MAX, EXCHANGE_DEADLINE};
+use tufd_proto::v1;
 
+use crate::floors::{block_slots, unblock_slots};
 use crate::node::{API, DOMAIN, Node, digest_of};
+use crate::probe::heard;
 use crate::site::Manner;
 
 const LISTEN: &str = "[metrics]\nlisten = \"127.0.0.1:0\"";
@@ -185,6 +188,64 @@ async fn refused_files_are_counted_by_source() {
     node.refresh().await;
     let seen = scrape(address).await;
     assert!(seen.get(r#"tufd_refused_files_total{trust="acme",source="0"}"#) >= 1.0);
+}
+
+/// Each way to pass, its counter, and one audit line for each time.
+#[tokio::test(start_paused = true)]
+async fn passes_without_a_full_yes_are_counted_by_why_and_audited_once() {
+    let mut node = Node::new().await;
+    let (unsigned, foreign) = ("registry.acme.example/shop/unsigned:1", "other.example/boot:1");
+    let digest = digest_of(foreign);
+    node.settings.more = format!(
+        "{LISTEN}\n[verdicts]\navailability = \"known-good\"\n\
+         [[policy]]\nimages = \"registry.acme.example/shop/**\"\ntrust = [\"acme\"]\nmode = \"warn\"\n\
+         [[policy]]\nimages = \"other.example/**\"\nmode = \"exempt\"\ndigests = [\"{digest}\"]\n\
+         until = \"2100-01-01T00:00:00Z\"\nreason = \"boot\""
+    );
+    node.start().await;
+    node.trust_becomes("").await;
+    let address = node.daemon().metrics().unwrap();
+    assert_eq!(node.reason().await, "SIGNED");
+    let log = heard();
+    let reason = async |reference| {
+        let verdict = node.verify(reference, &digest_of(reference)).await.unwrap();
+        assert_eq!(verdict.decision(), v1::Decision::Allow, "{verdict:?}");
+        verdict.reason
+    };
+    assert_eq!(reason(unsigned).await, "TARGET_NOT_FOUND");
+    assert_eq!(reason(foreign).await, "EXEMPT");
+    node.site.behave(Manner::Gone);
+    node.clock.advance(SignedDuration::from_hours(24));
+    assert_eq!(reason(API).await, "KNOWN_GOOD");
+    let passed = scrape(address).await;
+    let passed = passed.set("tufd_passed_without_yes_total");
+    let by = [r#"{why="exempt"}"#, r#"{why="known_good"}"#, r#"{why="warn"}"#];
+    assert_eq!(passed, by.map(|why| (why, 1.0)));
+    let text = log.text();
+    let audited: Vec<_> = text.lines().filter(|line| line.contains("PASSED")).collect();
+    assert_eq!(audited.len(), 3, "{text}");
+    assert!(audited.iter().all(|line| line.contains("audit: ")), "{text}");
+}
+
+/// A disk that refuses: what is lost by it is seen before it is missed.
+#[tokio::test(start_paused = true)]
+async fn state_that_cannot_be_written_is_shown() {
+    let (mut node, address) = watched().await;
+    let unwritten = async |value: f64| {
+        while scrape(address).await.get("tufd_floors_unwritten") != value {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    unwritten(0.0).await;
+    let kept = block_slots(&node);
+    node.publish_image("registry.acme.example/payments/newer:1");
+    assert!(node.refresh().await.error.contains("floor"));
+    unwritten(1.0).await;
+    let unkept = r#"tufd_refreshes_total{trust="acme",result="unkept"}"#;
+    assert!(scrape(address).await.get(unkept) >= 1.0);
+    unblock_slots(&node, kept);
+    assert_eq!(node.refresh().await.error, "");
+    unwritten(0.0).await;
 }
 
 /// `on_no_verdict = "pass"` in the verifier: one byte for each.
