@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -44,7 +45,7 @@ impl Pulse {
         let look = move || (passed(&file), ledger.is_behind());
         let Ok((found, behind)) = tokio::task::spawn_blocking(look).await else { return };
         self.counts.passed_unasked(found);
-        self.counts.floors_unwritten(behind);
+        self.counts.floors_unwritten.store(behind, Relaxed);
         let Some(total) = found.filter(|found| *found != seen.passed) else { return };
         seen.passed = total;
         if total > 0 {
@@ -56,7 +57,7 @@ impl Pulse {
     fn look_at_the_clock(&self, seen: &mut Seen) {
         let now = self.clock.now();
         if now < seen.at {
-            self.counts.clock_went_back();
+            self.counts.clock_steps_back.fetch_add(1, Relaxed);
             tracing::warn!(from = %seen.at, to = %now, "the clock went back");
         }
         seen.at = now;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Result, bail};
 use tufd_tuf::image::Rule;
@@ -38,7 +39,7 @@ impl Running {
     /// which belongs to the process; `None` where the file changes nothing, because something is wrong with it.
     pub fn reload(&self, file: &Path) -> Option<Log> {
         let taken_up = Setup::load(file).and_then(|setup| self.take_up(setup));
-        self.counts.reloaded(&taken_up);
+        self.counts.reload_refused.store(taken_up.is_err(), Relaxed);
         match taken_up {
             Ok(log) => Some(log),
             Err(error) => {

@@ -9,67 +9,28 @@ use tufd_tuf::verdict::{Decision, NoVerdict, Verdict};
 /// Upper bounds of the histogram of deciding, in seconds: 5 µs to 50 ms.
 const BOUNDS: [f64; 9] = [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 1e-2, 5e-2];
 const REASONS: usize = Reason::ALL.len();
-const UNKNOWN: u64 = u64::MAX;
-/// What lets an image pass without a full yes, in the order of [`Pass`].
+/// What lets an image pass without a full yes.
 const PASSES: [&str; 3] = ["warn", "exempt", "known_good"];
+/// In place of a number that cannot be known.
+const UNKNOWN: u64 = u64::MAX;
 
-/// An ALLOW that no role vouches for under an unexpired chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
-    /// `mode = "warn"`.
-    Warn,
-    /// `mode = "exempt"`.
-    Exempt,
-    /// `availability = "known-good"`.
-    KnownGood,
-}
-
-impl Pass {
-    /// Whether the verdict is one.
-    #[must_use]
-    pub fn of(verdict: &Verdict) -> Option<Self> {
-        if verdict.decision == Decision::Deny || verdict.is_yes() {
-            return None;
-        }
-        // Whatever else it says, only `warn` turns it into ALLOW.
-        let by_reason = [(Reason::Exempt, Self::Exempt), (Reason::KnownGood, Self::KnownGood)];
-        let found = by_reason.into_iter().find(|(reason, _)| *reason == verdict.reason);
-        Some(found.map_or(Self::Warn, |(_, pass)| pass))
-    }
-}
-
-/// What the daemon has done since it started.
-#[derive(Debug)]
+/// What the daemon has done and seen since it started.
+#[derive(Debug, Default)]
 pub struct Counts {
     allowed: [AtomicU64; REASONS],
     denied: [AtomicU64; REASONS],
     no_verdicts: AtomicU64,
     passed: [AtomicU64; PASSES.len()],
+    passed_unasked: AtomicU64,
     /// By the bound that it stayed below; the last is without one.
     took: [AtomicU64; BOUNDS.len() + 1],
     took_nanoseconds: AtomicU64,
-    reload_refused: AtomicBool,
-    /// By the verifier's marks; [`UNKNOWN`] where they say nothing.
-    passed_unasked: AtomicU64,
-    clock_back: AtomicU64,
-    floors_unwritten: AtomicBool,
-}
-
-impl Default for Counts {
-    fn default() -> Self {
-        Self {
-            allowed: [const { AtomicU64::new(0) }; REASONS],
-            denied: [const { AtomicU64::new(0) }; REASONS],
-            no_verdicts: AtomicU64::new(0),
-            passed: [const { AtomicU64::new(0) }; PASSES.len()],
-            took: [const { AtomicU64::new(0) }; BOUNDS.len() + 1],
-            took_nanoseconds: AtomicU64::new(0),
-            reload_refused: AtomicBool::new(false),
-            passed_unasked: AtomicU64::new(UNKNOWN),
-            clock_back: AtomicU64::new(0),
-            floors_unwritten: AtomicBool::new(false),
-        }
-    }
+    /// Times that the clock was seen to go back.
+    pub(crate) clock_steps_back: AtomicU64,
+    /// The newest changed configuration was refused.
+    pub(crate) reload_refused: AtomicBool,
+    /// The floor file lacks what is in memory.
+    pub(crate) floors_unwritten: AtomicBool,
 }
 
 impl Counts {
@@ -84,7 +45,7 @@ impl Counts {
             Decision::Deny => &self.denied,
         };
         add(of.get(verdict.reason as usize));
-        add(Pass::of(verdict).and_then(|pass| self.passed.get(pass as usize)));
+        add(pass(verdict).and_then(|why| self.passed.get(why)));
     }
 
     /// How long one evaluation took.
@@ -95,36 +56,9 @@ impl Counts {
         self.took_nanoseconds.fetch_add(nanoseconds, Relaxed);
     }
 
-    /// A changed configuration was taken up, or refused.
-    pub fn reloaded<T, E>(&self, taken_up: &Result<T, E>) {
-        self.reload_refused.store(taken_up.is_err(), Relaxed);
-    }
-
-    /// So many passed because nobody could ask us; `None` where that cannot be known.
+    /// So many passed since the boot because nobody could ask us; `None` where that cannot be known.
     pub fn passed_unasked(&self, total: Option<u64>) {
         self.passed_unasked.store(total.unwrap_or(UNKNOWN), Relaxed);
-    }
-
-    /// Whether the floor file lacks what is in memory.
-    pub fn floors_unwritten(&self, behind: bool) {
-        self.floors_unwritten.store(behind, Relaxed);
-    }
-
-    pub(super) fn are_floors_unwritten(&self) -> bool {
-        self.floors_unwritten.load(Relaxed)
-    }
-
-    /// The clock went back once more.
-    pub fn clock_went_back(&self) {
-        self.clock_back.fetch_add(1, Relaxed);
-    }
-
-    pub(super) fn clock_back(&self) -> u64 {
-        self.clock_back.load(Relaxed)
-    }
-
-    pub(super) fn reload_refused(&self) -> bool {
-        self.reload_refused.load(Relaxed)
     }
 
     /// Answers by decision and reason, all of them.
@@ -157,6 +91,17 @@ impl Counts {
         let sum = Duration::from_nanos(self.took_nanoseconds.load(Relaxed));
         (sum.as_secs_f64(), buckets.collect())
     }
+}
+
+/// What let the image pass, as a place in [`PASSES`], if it passed without a full yes.
+fn pass(verdict: &Verdict) -> Option<usize> {
+    if verdict.decision == Decision::Deny || verdict.is_yes() {
+        return None;
+    }
+    // Whatever other reason it gives, only `warn` made it an ALLOW.
+    let by_reason = [(Reason::Exempt, 1), (Reason::KnownGood, 2)];
+    let found = by_reason.into_iter().find(|(reason, _)| *reason == verdict.reason);
+    Some(found.map_or(0, |(_, why)| why))
 }
 
 fn add(to: Option<&AtomicU64>) {

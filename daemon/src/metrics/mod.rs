@@ -12,6 +12,6 @@ mod trusts;
 
 pub(crate) use passes::passed;
 
-pub use counts::{Counts, Pass};
+pub use counts::Counts;
 pub use picture::Picture;
 pub use server::{CONNECTIONS_MAX, EXCHANGE_DEADLINE, serve};

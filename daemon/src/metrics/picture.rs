@@ -1,6 +1,7 @@
 //! The board, the refreshers and the counters as they stand when Prometheus asks.
 
 use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -44,15 +45,16 @@ impl Picture {
         sheet.0.encode_descriptor("build", help, None, MetricType::Info)?.encode_info(&labels)?;
         let generation = self.shared.board.now().number;
         sheet.gauges("generation", "Number of the generation that answers", [([], generation)])?;
-        let refused = u32::from(self.shared.counts.reload_refused());
+        let counts = &self.shared.counts;
+        let refused = u32::from(counts.reload_refused.load(Relaxed));
         let help = "Whether the newest changed configuration was refused";
         sheet.gauges("reload_refused", help, [([], refused)])?;
         let help = "How often the clock was found to have gone back";
-        sheet.counters("clock_steps_back", help, [([], self.shared.counts.clock_back())])
+        sheet.counters("clock_steps_back", help, [([], counts.clock_steps_back.load(Relaxed))])
     }
 
     fn state(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
-        let unwritten = u32::from(self.shared.counts.are_floors_unwritten());
+        let unwritten = u32::from(self.shared.counts.floors_unwritten.load(Relaxed));
         let help = "Whether the floor file lacks what is in memory";
         sheet.gauges("floors_unwritten", help, [([], unwritten)])?;
         let help = "Whether the database follows; verdicts do not need it";
