@@ -225,6 +225,9 @@ impl Floors {
         if self.snapshot.as_ref().is_none_or(|floor| floor.version < snapshot.version()) {
             self.raise_snapshot(snapshot, root);
         }
+        if self.served.is_none_or(|served| served.timestamp < timestamp.version()) {
+            self.serve(timestamp, snapshot);
+        }
     }
 
     pub(crate) fn serve(&mut self, timestamp: &Timestamp, snapshot: &Snapshot) {

@@ -62,13 +62,18 @@ impl Session<Rooting> {
         }
         // Only now: a key that one root dropped and the next one took back has not lapsed anything.
         self.floors.lapse(&self.root);
-        Ok(self.with(AwaitTimestamp(())))
+        Ok(self.caught_up().with(AwaitTimestamp(())))
     }
 
     /// Floors and held chain under the root of this moment.
     fn settled(mut self) -> Self {
         self.floors.root = Some(self.root.floor());
         self.held = self.held.take().and_then(|held| held.under(&self.root).ok().map(Arc::new));
+        self.caught_up()
+    }
+
+    /// What answers is a floor.
+    fn caught_up(mut self) -> Self {
         if let Some(held) = &self.held {
             self.floors.catch_up(held.timestamp(), held.snapshot(), &self.root);
         }

@@ -222,6 +222,25 @@ fn replay_of_a_newer_copy_becomes_a_floor() {
     assert!(node.held.is_some());
 }
 
+/// A chain of which a crash kept the floor from being written answers after the restart: it is not forgotten when a
+/// newer timestamp was seen and the node crashes again.
+#[test]
+fn replay_of_a_copy_that_answered_only_after_a_crash() {
+    for rotate in [testkit::Org::rotate_timestamp_key, testkit::Org::rotate_snapshot_key] {
+        let mut world = World::new();
+        let mut node = world.node();
+        rotate(&mut world.org);
+        let crashed = world.publish_change();
+        for seen in [2, 3] {
+            let bare = world.damaged(|files, _| files.insert(files.newest("targets"), "{}"));
+            node.refresh(&bare).unwrap_err();
+            node.restart(&crashed);
+            assert!(node.held.is_some(), "{seen} was seen");
+            world.publish_change();
+        }
+    }
+}
+
 /// The store is untrusted input: damaged copies are refused by the same gate.
 #[test]
 fn replay_of_a_damaged_copy() {
