@@ -452,6 +452,17 @@ fn threshold_of_one_is_warned_about() {
 }
 
 #[test]
+fn metrics_for_other_machines_are_warned_about() {
+    for (listen, warned) in
+        [("127.0.0.1:9464", false), ("[::1]:0", false), ("0.0.0.0:9464", true), ("[::]:9464", true)]
+    {
+        let config = parse(&with("metrics", &format!("listen = {listen:?}"))).unwrap();
+        let about = |warning: &String| warning.starts_with("metrics.listen");
+        assert_eq!(config.warnings.iter().any(about), warned, "{listen}");
+    }
+}
+
+#[test]
 fn default_user_that_is_not_here_is_passed_over() {
     let bare = System { users: Names::default(), ..system() };
     let config = Config::parse(LEAST, Path::new("f"), &bare).unwrap();

@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve until SIGTERM or SIGINT.
+    /// Serve until SIGTERM or SIGINT; SIGHUP takes up changed policies and opens the audit file anew.
     Run {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
