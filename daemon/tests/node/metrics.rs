@@ -47,6 +47,16 @@ pub(crate) async fn scrape(address: SocketAddr) -> Series {
     Series::of(body)
 }
 
+/// Waits for what is looked at once a second.
+async fn until(address: SocketAddr, is_so: impl Fn(&Series) -> bool) {
+    let waiting = async {
+        while !is_so(&scrape(address).await) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it becomes so");
+}
+
 /// Values by name and labels, as they were written.
 #[derive(Debug)]
 pub(crate) struct Series {
@@ -232,9 +242,7 @@ async fn passes_without_a_full_yes_are_counted_by_why_and_audited_once() {
 async fn state_that_cannot_be_written_is_shown() {
     let (mut node, address) = watched().await;
     let unwritten = async |value: f64| {
-        while scrape(address).await.get("tufd_floors_unwritten") != value {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        until(address, |seen| seen.get("tufd_floors_unwritten") == value).await;
     };
     unwritten(0.0).await;
     let kept = block_slots(&node);
@@ -258,9 +266,7 @@ async fn passes_that_the_verifier_marked_are_counted() {
     let address = node.daemon().metrics().unwrap();
     let passed = r#"tufd_passed_without_yes_total{why="no_verdict"}"#;
     let becomes = async |count: Option<f64>| {
-        while scrape(address).await.values.get(passed).copied() != count {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        until(address, |seen| seen.values.get(passed).copied() == count).await;
     };
     becomes(Some(0.0)).await;
     std::fs::write(&mark, b"....").unwrap();
@@ -275,9 +281,7 @@ async fn passes_that_the_verifier_marked_are_counted() {
 async fn clock_that_goes_back_is_counted_and_how_far_it_is_behind_shown() {
     let (node, address) = watched().await;
     node.clock.advance(SignedDuration::from_mins(-10));
-    while scrape(address).await.get("tufd_clock_steps_back_total") < 1.0 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until(address, |seen| seen.get("tufd_clock_steps_back_total") >= 1.0).await;
     let behind = scrape(address).await.get(r#"tufd_clock_behind_seconds{trust="acme"}"#);
     assert!((1.0..=600.0).contains(&behind), "{behind}");
 }
