@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tufd_tuf::anchor::AnchorState;
 use tufd_tuf::floors::Floors;
 
-use crate::store::{Loaded, SlotError, Slots};
+use crate::store::{ChainDir, Left, Loaded, SlotError, Slots, StateDir};
 
 /// The content of the floor file, for good: fields are only ever added.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,14 @@ pub struct Page {
     pub floors_lost: bool,
 }
 
+impl Page {
+    /// Whether anything was ever trusted.
+    #[must_use]
+    pub fn has_floors(&self) -> bool {
+        self.floors != Floors::default()
+    }
+}
+
 /// Whether the floor file was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
@@ -44,6 +52,19 @@ pub enum Found {
     Never,
     /// Both slots are damaged.
     Lost,
+}
+
+impl Found {
+    /// Whether a trust had floors and they are gone. A chain and a database come after the floor file, so where one of
+    /// them is left without it, both slots were deleted.
+    #[must_use]
+    pub(crate) fn is_loss(self, state: &StateDir, chain: &ChainDir) -> bool {
+        match self {
+            Self::Intact => false,
+            Self::Never => chain.left() != Left::Nothing || state.database().exists(),
+            Self::Lost => true,
+        }
+    }
 }
 
 /// Which chain a page speaks of after [`Ledger::begin`].
@@ -144,6 +165,22 @@ impl Ledger {
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).unwritten
+    }
+
+    /// All pages, by trust domain.
+    #[must_use]
+    pub fn pages(&self) -> BTreeMap<String, Page> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).book.trusts.clone()
+    }
+
+    /// Makes these pages all there is, for an import. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`SlotError`]
+    pub(crate) fn adopt(&self, trusts: BTreeMap<String, Page>) -> Result<(), SlotError> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.book = Book { trusts };
+        inner.write()
     }
 
     /// Changes the page of a trust and returns when that is on the disk. In memory the change stands in any case, and

@@ -4,6 +4,7 @@
 
 pub mod anchor;
 pub mod audit;
+pub mod backup;
 pub mod board;
 mod causes;
 pub mod client;

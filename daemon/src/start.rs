@@ -128,7 +128,7 @@ impl<'s> LeftBehind<'s> {
         if answers.is_some() && chain.left() == Left::Whole {
             self.follower.follow(&scope, kept);
         }
-        let lost = page.floors_lost || self.lost_floors(&chain);
+        let lost = page.floors_lost || self.found.is_loss(self.state, &chain);
         if lost {
             // The next write makes the floor file whole again, and must not make it look as if nothing had been lost.
             self.ledger.lose_floors(&scope.trust);
@@ -172,16 +172,6 @@ impl<'s> LeftBehind<'s> {
             }
         }
         Ok(page)
-    }
-
-    /// A chain, or a database, without a floor file is what is left when both slots were deleted: each comes after it.
-    fn lost_floors(&self, chain: &ChainDir) -> bool {
-        let left_something = chain.left() != Left::Nothing || self.state.database().exists();
-        match self.found {
-            Found::Intact => false,
-            Found::Never => left_something,
-            Found::Lost => true,
-        }
     }
 }
 

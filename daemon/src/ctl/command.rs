@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const SOCKET: &str = "/run/tufd/tufd.sock";
 const ADMIN_SOCKET: &str = "/run/tufd-admin/admin.sock";
+const STATE_DIR: &str = "/var/lib/tufd";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,10 +16,11 @@ Examples:
   tufctl trust acme
   tufctl refresh acme
   tufctl healthcheck && echo ready
+  tufctl state export /root/tufd-state.json
 
 Exit codes:
   0  ALLOW, or in order
-  1  DENY, unhealthy, or a refresh that failed
+  1  DENY, unhealthy, or a refresh, export or import that failed
   2  usage
   3  no verdict, or the daemon cannot be reached";
 
@@ -76,8 +78,44 @@ pub(super) enum Command {
         /// Name of one `[[trust]]`; all without it.
         name: Option<String>,
     },
+    /// What this node must not forget: moved, kept, mended.
+    #[command(subcommand)]
+    State(State),
     /// Exit 0 while at least one `[[trust]]` is fresh and covered, else 1; 3 without a daemon.
     Healthcheck,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum State {
+    /// Writes floors, anchors and last chains as one JSON document; tufd may run.
+    #[command(
+        after_help = "Examples:\n  tufctl state export /root/tufd-state.json\n  tufctl state export - | ssh new-node tufctl state import -"
+    )]
+    Export {
+        /// The state directory.
+        #[arg(long, value_name = "DIR", default_value = STATE_DIR)]
+        dir: PathBuf,
+        /// Where to, replaced whole, for its owner only; `-` for standard output.
+        #[arg(default_value = "-")]
+        file: PathBuf,
+    },
+    /// Puts an export into a state directory that knows none of its trust domains; tufd must not run.
+    #[command(
+        after_help = "Examples:\n  tufctl state import /root/tufd-state.json\n  tufctl state import --dir /var/lib/tufd -"
+    )]
+    Import {
+        /// The state directory. What is written into one belongs to its owner.
+        #[arg(long, value_name = "DIR", default_value = STATE_DIR)]
+        dir: PathBuf,
+        /// The export; `-` for standard input.
+        file: PathBuf,
+    },
+    /// Drops the time floor, after the clock ran ahead; audited (admin socket).
+    #[command(after_help = "Example:\n  tufctl state reset-time-floor acme")]
+    ResetTimeFloor {
+        /// Name of one `[[trust]]`.
+        trust: String,
+    },
 }
 
 /// An image with a digest. The daemon parses it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tonic::{Code, Status};
 
+use crate::backup::BackupError;
 use crate::causes::in_one_line;
 
 /// How the program ends.
@@ -12,7 +13,7 @@ use crate::causes::in_one_line;
 pub(super) enum Exit {
     /// ALLOW, or in order.
     Fine = 0,
-    /// DENY, unhealthy, or a refresh that failed.
+    /// DENY, unhealthy, a refresh or a command on the state that failed.
     Bad = 1,
     /// The command line asks for what there is not.
     Usage = 2,
@@ -39,6 +40,10 @@ pub(super) enum Failure {
     Refused { code: Code, message: String },
     #[error("tufd has no [[trust]] named {name:?}; see tufctl status")]
     NoSuchTrust { name: String },
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error("cannot use {}", .file.display())]
+    File { file: PathBuf, source: std::io::Error },
     #[error("cannot start")]
     Start(#[source] std::io::Error),
 }
@@ -47,6 +52,7 @@ impl Failure {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::NoSuchTrust { .. } => Exit::Usage,
+            Self::Backup(_) | Self::File { .. } => Exit::Bad,
             Self::Unreachable { .. }
             | Self::Closed { .. }
             | Self::Silent { .. }

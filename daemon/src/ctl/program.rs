@@ -6,11 +6,11 @@ use std::time::Duration;
 use clap::Parser;
 use serde_json::{Value, json};
 
-use super::command::{Arguments, Command, Output, Sockets};
+use super::command::{Arguments, Command, Output, Sockets, State};
 use super::connect::Daemon;
 use super::failure::{Exit, Failure};
 use super::text::clean;
-use super::{trust, verify};
+use super::{state, trust, verify};
 
 /// A lookup may wait for a refresh, which takes the daemon at most 6 s.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
@@ -46,6 +46,12 @@ fn ask(sockets: &Sockets, command: Command) -> Result<Answer, Failure> {
             Command::Status => trust::status(&verdicts(sockets).await?).await,
             Command::Trust { name } => {
                 trust::trust(&verdicts(sockets).await?, name.unwrap_or_default()).await
+            }
+            Command::State(State::Export { dir, file }) => state::export(&dir, &file),
+            Command::State(State::Import { dir, file }) => state::import(&dir, &file),
+            Command::State(State::ResetTimeFloor { trust }) => {
+                let admin = Daemon::connect(&sockets.admin(), REFRESH_DEADLINE).await?;
+                state::reset_time_floor(&admin, trust).await
             }
             Command::Healthcheck => trust::healthcheck(&verdicts(sockets).await?).await,
             Command::Refresh { trust } => {

@@ -44,6 +44,7 @@ const ORDERS_MAX: usize = 16;
 pub struct Refresher {
     lookups: mpsc::Sender<Demand>,
     orders: mpsc::Sender<Demand>,
+    resets: mpsc::Sender<Reset>,
     asked: watch::Sender<()>,
     mirrors: Arc<Mirrors>,
     status: Arc<Mutex<Status>>,
@@ -109,6 +110,9 @@ enum Cause {
     Now,
 }
 
+/// Asks for the time floor to be dropped; answered with the one that was, or why it still stands.
+type Reset = oneshot::Sender<Result<Option<Timestamp>, RefreshError>>;
+
 #[derive(Debug)]
 struct Demand {
     cause: Cause,
@@ -145,14 +149,15 @@ impl Refresher {
     pub fn start(keeper: Keeper, copy: Copy, period: Duration, tasks: &mut JoinSet<()>) -> Self {
         let (lookups, looked_up) = mpsc::channel(LOOKUPS_MAX);
         let (orders, ordered) = mpsc::channel(ORDERS_MAX);
+        let (resets, to_reset) = mpsc::channel(ORDERS_MAX);
         let status = Arc::new(Mutex::new(Status::default()));
         let mirrors = Arc::clone(&keeper.mirrors);
         let (asked, hurry) = watch::channel(());
         let schedule = Schedule::new(period);
         let task = Task { keeper, schedule, status: Arc::clone(&status), asked: hurry };
-        tasks.spawn(task.run(looked_up, ordered, copy));
+        tasks.spawn(task.run(looked_up, ordered, to_reset, copy));
         let misses = Arc::new(Mutex::new(Misses::new(period)));
-        Self { lookups, orders, asked, misses, mirrors, status }
+        Self { lookups, orders, resets, asked, misses, mirrors, status }
     }
 
     /// Asks for a refresh on behalf of a lookup and waits for it, unless none may start in time. Returns when the
@@ -190,6 +195,15 @@ impl Refresher {
         self.asked.send_replace(());
     }
 
+    /// Drops the time floor between two refreshes, and tells which there was; `None` when the daemon is going down. The
+    /// operator's word only: it never falls by itself.
+    pub async fn reset_time_floor(&self) -> Option<Result<Option<Timestamp>, RefreshError>> {
+        let (reply, done) = oneshot::channel();
+        self.resets.send(reply).await.ok()?;
+        self.asked.send_replace(());
+        done.await.ok()
+    }
+
     /// How refreshes went.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -221,6 +235,7 @@ impl Task {
         mut self,
         mut lookups: mpsc::Receiver<Demand>,
         mut orders: mpsc::Receiver<Demand>,
+        mut resets: mpsc::Receiver<Reset>,
         copy: Copy,
     ) {
         let mut copy = copy::first(&self.keeper, copy).await;
@@ -235,6 +250,7 @@ impl Task {
                     Some(demand) => waiting.push(demand),
                     None => return,
                 },
+                Some(reply) = resets.recv() => drop(reply.send(self.reset_time_floor().await)),
                 found = copy::later(&mut copy) => copy::take_up(&self.keeper, found).await,
                 () = sleep_until(at.min(self.schedule.periodic_at())) => {}
             }
@@ -267,6 +283,14 @@ impl Task {
         for Demand { cause: _, done: reply } in asked {
             let _ = reply.send(done.clone());
         }
+    }
+
+    async fn reset_time_floor(&self) -> Result<Option<Timestamp>, RefreshError> {
+        let Keeper { record, board, trust, .. } = &self.keeper;
+        let floors = record.floors_now();
+        record.floors(&floors.without_time()).await?;
+        board.update(&trust.name, |view| view.time_floor = None);
+        Ok(floors.time())
     }
 
     fn note(&self, done: &Done) {

@@ -5,8 +5,10 @@ use tonic::{Request, Response, Status};
 use tufd_proto::v1;
 use tufd_proto::v1::admin_server::Admin;
 
-use super::Shared;
 use super::trust::versions;
+use super::{Shared, wire};
+use crate::causes::in_one_line;
+use crate::peer::Peer;
 use crate::refresh::{Changed, Refresher};
 
 /// The operator's commands.
@@ -33,6 +35,24 @@ impl Admin for AdminService {
         results.sort_by(|a, b| a.trust.cmp(&b.trust));
         Ok(Response::new(v1::RefreshResponse { results }))
     }
+
+    async fn reset_time_floor(
+        &self,
+        request: Request<v1::ResetTimeFloorRequest>,
+    ) -> Result<Response<v1::ResetTimeFloorResponse>, Status> {
+        let peer = request.extensions().get::<Peer>().copied();
+        let trust = request.into_inner().trust;
+        if trust.is_empty() {
+            return Err(Status::invalid_argument("name one [[trust]]"));
+        }
+        let Some((_, refresher)) = self.0.named(&trust)?.pop() else { return Err(going_down()) };
+        let done = refresher.reset_time_floor().await.ok_or_else(going_down)?;
+        let before = done.map_err(|error| Status::internal(in_one_line(&error)))?;
+        let (uid, pid) = (peer.map(|peer| peer.uid), peer.and_then(|peer| peer.pid));
+        let text = before.map_or_else(|| "there was none".to_owned(), |before| before.to_string());
+        tracing::warn!(target: "audit", trust, text, uid, pid, "TIME_FLOOR_RESET");
+        Ok(Response::new(v1::ResetTimeFloorResponse { trust, before: before.map(wire::time) }))
+    }
 }
 
 impl AdminService {
@@ -41,8 +61,7 @@ impl AdminService {
         name: &str,
         refresher: &Refresher,
     ) -> Result<v1::RefreshResult, Status> {
-        let done =
-            refresher.now().await.ok_or_else(|| Status::unavailable("tufd is going down"))?;
+        let done = refresher.now().await.ok_or_else(going_down)?;
         let generation = self.0.board.now();
         Ok(v1::RefreshResult {
             trust: name.to_owned(),
@@ -52,4 +71,8 @@ impl AdminService {
             versions: generation.trusts.get(name).map(|view| versions(view)).unwrap_or_default(),
         })
     }
+}
+
+fn going_down() -> Status {
+    Status::unavailable("tufd is going down")
 }

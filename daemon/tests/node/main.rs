@@ -16,6 +16,7 @@ mod probe;
 mod program;
 mod reload;
 mod rotation;
+mod state;
 mod surface;
 mod table;
 

@@ -14,8 +14,9 @@ use tufd_proto::v1::admin_server::{Admin, AdminServer};
 use tufd_proto::v1::trust_server::{Trust, TrustServer};
 use tufd_proto::v1::verifier_server::{Verifier, VerifierServer};
 use tufd_proto::v1::{
-    Anchor, AnchorKey, GetTrustRequest, RefreshRequest, RefreshResponse, RefreshResult, Role, Root,
-    Source, TrustEntry, TrustState, Verdict, VerifyImageRequest, Warning,
+    Anchor, AnchorKey, GetTrustRequest, RefreshRequest, RefreshResponse, RefreshResult,
+    ResetTimeFloorRequest, ResetTimeFloorResponse, Role, Root, Source, TrustEntry, TrustState,
+    Verdict, VerifyImageRequest, Warning,
 };
 
 pub(crate) const DIGEST: &str =
@@ -78,6 +79,19 @@ impl Admin for Says {
     ) -> Result<Response<RefreshResponse>, Status> {
         match request.into_inner().trust.as_str() {
             "" | "acme" => self.refresh.clone().map(Response::new),
+            other => Err(Status::not_found(format!("no {other}"))),
+        }
+    }
+
+    async fn reset_time_floor(
+        &self,
+        request: Request<ResetTimeFloorRequest>,
+    ) -> Result<Response<ResetTimeFloorResponse>, Status> {
+        match request.into_inner().trust {
+            trust if trust == "acme" => {
+                let before = Some(prost_types::Timestamp { seconds: 1_800_000_000, nanos: 0 });
+                Ok(Response::new(ResetTimeFloorResponse { trust, before }))
+            }
             other => Err(Status::not_found(format!("no {other}"))),
         }
     }

@@ -20,6 +20,10 @@ fn usage_is_exit_2() {
         &["trust", "unknown"],
         &["trust", "nothing"],
         &["refresh", "unknown"],
+        &["state"],
+        &["state", "import"],
+        &["state", "reset-time-floor"],
+        &["state", "reset-time-floor", "unknown"],
         &[],
     ] {
         let said = node.run(usage);
@@ -33,8 +37,14 @@ fn usage_is_exit_2() {
 #[test]
 fn no_daemon_is_exit_3_and_says_what_to_do() {
     let node = Node::empty();
-    for command in [&["verify", IMAGE][..], &["status"], &["trust"], &["refresh"], &["healthcheck"]]
-    {
+    for command in [
+        &["verify", IMAGE][..],
+        &["status"],
+        &["trust"],
+        &["refresh"],
+        &["healthcheck"],
+        &["state", "reset-time-floor", "acme"],
+    ] {
         let said = node.run(command);
         assert_eq!((said.exit, said.stdout.as_str()), (Some(3), ""), "{command:?}");
         assert!(
@@ -69,8 +79,14 @@ fn texts_cannot_steer_the_terminal() {
     }
     let says = Says { verdict: Ok(evil), state: Ok(trust), refresh: Ok(refreshed(&junk)) };
     let node = Node::saying(says);
-    for command in [&["verify", IMAGE][..], &["status"], &["trust"], &["refresh"], &["healthcheck"]]
-    {
+    for command in [
+        &["verify", IMAGE][..],
+        &["status"],
+        &["trust"],
+        &["refresh"],
+        &["healthcheck"],
+        &["state", "reset-time-floor", "acme"],
+    ] {
         let said = node.run(command);
         assert_eq!(
             said.exit,
@@ -104,4 +120,15 @@ fn help_has_examples() {
     let said = Node::empty().run(&["--help"]);
     assert_eq!(said.exit, Some(0));
     assert!(said.stdout.contains("Examples:") && said.stdout.contains("Exit codes:"));
+}
+
+#[test]
+fn reset_time_floor_tells_what_was_dropped() {
+    let node = Node::saying(Says::default());
+    let said = node.run(&["state", "reset-time-floor", "acme"]);
+    assert_eq!(said.exit, Some(0), "{}", said.stderr);
+    assert_eq!(said.stdout, "acme: the time floor 2027-01-15T08:00:00Z was dropped\n");
+    let said = node.run(&["state", "reset-time-floor", "acme", "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(json, serde_json::json!({"trust": "acme", "before": "2027-01-15T08:00:00Z"}));
 }
