@@ -5,7 +5,10 @@
 //! or was told to an operator, must never be older in an answer to a question asked later, whoever asks, and however
 //! often the daemon died in between.
 
-use std::collections::{BTreeMap, BTreeSet};
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -130,7 +133,7 @@ impl Judge {
     }
 
     /// The daemon told an operator that it trusts these versions.
-    pub fn told(&self, versions: &std::collections::HashMap<String, u64>) {
+    pub fn told(&self, versions: &HashMap<String, u64>) {
         self.lock().seen.raise(Seen::of(versions));
     }
 
@@ -253,7 +256,7 @@ impl State {
 }
 
 impl Seen {
-    fn of(versions: &std::collections::HashMap<String, u64>) -> Self {
+    fn of(versions: &HashMap<String, u64>) -> Self {
         let version = |role| versions.get(role).copied().unwrap_or_default();
         Self { timestamp: version("timestamp"), root: version("root") }
     }

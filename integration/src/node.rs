@@ -13,7 +13,7 @@ use crate::acme::DOMAIN;
 use crate::client::Client;
 
 /// Lines of the daemon's log that are shown where something failed.
-const TAIL_LINES: usize = 30;
+const TAIL_LINES: usize = 60;
 
 /// A private directory with a configuration, an agent, and the daemon while it runs. What it started ends with it.
 #[derive(Debug)]

@@ -5,6 +5,8 @@
 //! names only, that it is unavailable. Of three mirrors, one says 404 to everything and another misbehaves: the node
 //! ends on the newest chain of the third, soon where somebody waits for it. The daemon's memory stays bounded.
 
+mod fault;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,6 +24,8 @@ use tufd_integration::{
 };
 use tufd_proto::v1::{Decision, RefreshResult};
 
+use fault::{Fault, How, PLACES, Place, faults};
+
 /// Most resident memory that a daemon may ever have had, also where it was offered 10 GB.
 const PEAK_MIB_MAX: u64 = 128;
 /// To the newest chain where a client waits for it, and where nobody does: a mirror that hangs is given 10 s for each of
@@ -37,38 +41,6 @@ struct Arguments {
     #[arg(long, value_name = "PATH")]
     tufd: Option<PathBuf>,
 }
-
-/// A way to misbehave.
-#[derive(Debug, Clone)]
-struct Fault {
-    name: &'static str,
-    how: How,
-    /// What the operator reads.
-    says: &'static str,
-}
-
-#[derive(Debug, Clone)]
-enum How {
-    Answers(Manner),
-    OldFiles,
-}
-
-/// Of which files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    All,
-    /// The newest file of this role.
-    Role(&'static str),
-}
-
-const PLACES: [Place; 6] = [
-    Place::All,
-    Place::Role("root"),
-    Place::Role("timestamp"),
-    Place::Role("snapshot"),
-    Place::Role("targets"),
-    Place::Role(TEAM),
-];
 
 /// One node and its mirrors, of which the last is the good one.
 struct Case {
@@ -115,26 +87,6 @@ async fn run(tufd: Option<PathBuf>) -> Result<ExitCode> {
     };
     report.case("redirects", began, nowhere());
     Ok(report.exit())
-}
-
-fn faults(elsewhere: &Site) -> Vec<Fault> {
-    let redirect = Manner::Redirect(elsewhere.url());
-    let answers = [
-        ("503", Manner::Unavailable, "status 503"),
-        ("stall", Manner::Hang, "bytes came in"),
-        ("drip", Manner::Drip, "bytes came in"),
-        ("truncated", Manner::Truncated, "broke off"),
-        ("10-gb-announced", Manner::Long, "longer than"),
-        ("10-gb-chunked", Manner::Endless, "longer than"),
-        ("redirect", redirect, "redirect 302"),
-        ("404", Manner::Absent, "no source has"),
-        ("junk", Manner::Html, "was refused"),
-        ("hang-up", Manner::Gone, "broke off"),
-    ];
-    let answers =
-        answers.map(|(name, manner, says)| Fault { name, how: How::Answers(manner), says });
-    let old = Fault { name: "old-files", how: How::OldFiles, says: "was refused" };
-    answers.into_iter().chain([old]).collect()
 }
 
 /// The only source has this fault.
@@ -317,16 +269,5 @@ impl Case {
         let peak = Usage::of(self.node.pid()?)?.peak_kib / 1024;
         ensure!(peak < PEAK_MIB_MAX, "{peak} MiB of memory at the peak");
         Ok(format!("{what}; {answers}; {peak} MiB at the peak"))
-    }
-}
-
-impl Place {
-    /// Something that makes a new file of that kind.
-    fn change(self) -> Change {
-        match self {
-            Self::Role("root") => Change::Root,
-            Self::Role("targets") => Change::Team,
-            Self::All | Self::Role(_) => Change::Images,
-        }
     }
 }

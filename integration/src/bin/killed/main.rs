@@ -5,8 +5,9 @@
 //! state must reopen after each kill, and the first verdict come soon, out of the node's own files: at that moment the
 //! repository is down, or replays.
 
+mod figures;
+
 use std::collections::VecDeque;
-use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,12 +23,16 @@ use tokio::time::sleep;
 use tufd_integration::{Acme, Change, Client, DOMAIN, Judge, Load, Node, Report, Settings, within};
 use tufd_proto::v1::Decision;
 
+use figures::{Figures, Point};
+
 /// For a verdict, from exec; with a margin for a busy machine.
 const FIRST_VERDICT_MAX: Duration = Duration::from_secs(10);
 /// A refresh or start that is not killed ends by then.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// While a version is published file by file, so long pass between two of them at most.
 const BETWEEN_FILES_MAX: Duration = Duration::from_millis(4);
+/// The database follows a quarter of a second later.
+const LATER: Duration = Duration::from_millis(600);
 /// What is left in the state directory by killed writers must not add up.
 const STATE_BYTES_MAX: u64 = 64 << 20;
 const MEASURED: u32 = 5;
@@ -49,17 +54,6 @@ struct Arguments {
     tufd: Option<PathBuf>,
 }
 
-/// When the daemon is killed.
-#[derive(Debug, Clone, Copy)]
-enum Point {
-    /// While it starts: opens its state, replays, binds, refreshes.
-    Start,
-    /// During a refresh of a version that is published whole.
-    Refresh,
-    /// While the version is being published file by file, and asked for again and again.
-    Publish,
-}
-
 struct Run {
     node: Node,
     client: Client,
@@ -73,16 +67,6 @@ struct Run {
     start: Duration,
     refresh: Duration,
     figures: Figures,
-}
-
-#[derive(Debug, Default)]
-struct Figures {
-    first_verdicts: Vec<Duration>,
-    kills: [u32; 3],
-    /// Kills when the version had answered already.
-    answered: u32,
-    /// Versions that answered after the restart, and never before the kill.
-    kept_unseen: u32,
 }
 
 fn main() -> Result<ExitCode> {
@@ -131,19 +115,16 @@ impl Run {
     async fn kills(&mut self, kills: u32) -> Result<String> {
         self.measure().await?;
         for number in 1..=kills {
-            let point = match self.random.u8(..10) {
-                0..4 => Point::Start,
-                4..7 => Point::Refresh,
-                _ => Point::Publish,
-            };
+            let point = Point::any(&mut self.random);
             self.kill_at(point).await.with_context(|| format!("kill {number}, {point:?}"))?;
+            let log = || format!("after kill {number}, {point:?}\n{}", self.node.log_tail());
+            self.judge.conclusion().with_context(log)?;
             if number % 50 == 0 {
                 eprintln!("  {number} kills, {}", self.judge.summary());
             }
         }
         let state = self.node.state_bytes()?;
         ensure!(state < STATE_BYTES_MAX, "the state directory has grown to {state} bytes");
-        self.figures.first_verdicts.sort_unstable();
         Ok(format!("{}; the state has {} KiB", self.figures, state / 1024))
     }
 
@@ -179,11 +160,11 @@ impl Run {
                 self.node.start()?;
                 self.start
             }
-            Point::Refresh => {
+            Point::Refresh | Point::Later => {
                 self.restart_alone().await?;
                 self.publish(change);
                 busy.spawn(refresh_on(self.client.clone(), Arc::clone(&self.judge)));
-                self.refresh * 2
+                if point == Point::Later { LATER } else { self.refresh * 2 }
             }
             Point::Publish => {
                 self.restart_alone().await?;
@@ -194,10 +175,9 @@ impl Run {
             }
         };
         sleep(span.mul_f64(self.random.f64())).await;
-        let answered = self.judge.seen() == self.acme.version();
+        self.figures.killed(point, self.acme.version(), self.judge.seen());
         self.node.kill()?;
         busy.shutdown().await;
-        self.figures.killed(point, answered);
         Ok(())
     }
 
@@ -304,30 +284,6 @@ impl Run {
             9..12 => Change::Team,
             _ => Change::Images,
         }
-    }
-}
-
-impl Figures {
-    fn killed(&mut self, point: Point, answered: bool) {
-        for count in self.kills.iter_mut().skip(point as usize).take(1) {
-            *count += 1;
-        }
-        self.answered += u32::from(answered);
-    }
-}
-
-impl fmt::Display for Figures {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { first_verdicts, kills: [start, refresh, publish], answered, kept_unseen } = self;
-        let at = |percent: usize| first_verdicts.get(first_verdicts.len() * percent / 100);
-        let (half, most) = (at(50).copied().unwrap_or_default(), first_verdicts.last().copied());
-        write!(
-            out,
-            "killed {start} times while it started, {refresh} while it refreshed, {publish} while a version was \
-             published ({answered} times the version answered already, {kept_unseen} versions answered only after the \
-             restart); from exec to the first verdict {half:.0?} at the median, {:.0?} at most",
-            most.unwrap_or_default()
-        )
     }
 }
 
