@@ -1,9 +1,10 @@
 //! Repositories that misbehave, each way alone and among three mirrors of which two are hostile.
 //!
-//! Alone, with every file and with each kind of file in turn: the old chain goes on answering, `status` says why nothing
-//! newer does, and when the fault is over the newest chain answers. A team's role that cannot be had answers for its own
-//! names only, that it is unavailable. Of three mirrors, one says 404 to everything and another misbehaves: the node
-//! ends on the newest chain of the third, soon where somebody waits for it. The daemon's memory stays bounded.
+//! Alone, with every file and with each kind of file in turn: the old chain goes on answering, `status` says why
+//! nothing newer does, and when the fault is over the newest chain answers. A team's role that cannot be had answers
+//! for its own names only, that it is unavailable. Of three mirrors, one says 404 to everything and another
+//! misbehaves: the node ends on the newest chain of the third, soon where somebody waits for it. The daemon's memory
+//! stays bounded.
 
 mod fault;
 
@@ -28,8 +29,8 @@ use fault::{Fault, How, PLACES, Place, faults};
 
 /// Most resident memory that a daemon may ever have had, also where it was offered 10 GB.
 const PEAK_MIB_MAX: u64 = 128;
-/// To the newest chain where a client waits for it, and where nobody does: a mirror that hangs is given 10 s for each of
-/// two files. With margins for a busy machine.
+/// To the newest chain where a client waits for it, and where nobody does: a mirror that hangs is given 10 s for each
+/// of three files. With margins for a busy machine.
 const WAITED_FOR_MAX: Duration = Duration::from_secs(30);
 const UNASKED_MAX: Duration = Duration::from_secs(90);
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(20);

@@ -1,5 +1,5 @@
-//! A node that is left alone for a while: an organisation publishes and rotates its keys, mirrors misbehave, the SPIRE
-//! agent restarts, refuses, loses the bundle and finds it again, clients and an operator ask all the time. At the end no
+//! A node that is left alone for a while: an organisation publishes and rotates its keys, mirrors misbehave, the agent
+//! restarts, refuses, loses the bundle and finds it again, clients and an operator ask all the time. At the end no
 //! answer was wrong, none was missing, and memory and descriptors have not grown.
 
 mod samples;

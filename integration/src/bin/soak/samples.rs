@@ -45,7 +45,8 @@ impl Samples {
         let mib = |kib: u64| kib as f64 / 1024.0;
         let rss = || warm.iter().map(|(_, usage)| usage.rss_kib);
         Ok(format!(
-            "{:.1} to {:.1} MiB resident after the warm-up, {:.1} MiB at the peak; slope {:+.1} MiB/h over {seconds:.0} s",
+            "{:.1} to {:.1} MiB resident after the warm-up, {:.1} MiB at the peak; slope {:+.1} MiB/h over \
+             {seconds:.0} s",
             mib(rss().min().unwrap_or_default()),
             mib(rss().max().unwrap_or_default()),
             mib(warm.last().map_or(0, |(_, usage)| usage.peak_kib)),
