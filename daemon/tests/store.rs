@@ -464,8 +464,11 @@ fn cache_log_cut_anywhere_never_panics_or_lies() {
 #[test]
 fn cache_damage_that_comes_back_does_not_fill_the_disk() {
     let dir = tempfile::tempdir().unwrap();
-    for _ in 0..6 {
-        fs::create_dir_all(dir.path().join("db")).unwrap();
+    for number in 0..6 {
+        match number % 2 {
+            0 => fs::create_dir_all(dir.path().join("db")).unwrap(),
+            _ => fs::write(dir.path().join("db"), b"no directory").unwrap(),
+        }
         tufd::store::quarantine(&dir.path().join("db")).unwrap();
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);

@@ -179,7 +179,8 @@ fn prune(dir: &Path) {
     found.sort();
     let surplus = (found.len() + 1).saturating_sub(MAX_QUARANTINED);
     for path in found.into_iter().take(surplus) {
-        let done = std::fs::remove_dir_all(&path);
+        // What stood in the database's place may have been a file.
+        let done = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
         tracing::warn!(path = %path.display(), ?done, "removed an old damaged cache");
     }
 }
