@@ -30,7 +30,7 @@ struct Followed {
     newest: Mutex<BTreeMap<Scope, Arc<ChainFiles>>>,
     changed: Notify,
     allowed: Arc<Allowed>,
-    database: Arc<Mutex<Database>>,
+    database: Mutex<Database>,
     /// Whether the newest turn went well.
     follows: AtomicBool,
 }
@@ -55,8 +55,7 @@ impl Follower {
     /// The database in `dir` follows also what is noted in `allowed`. It is opened by `run`.
     #[must_use]
     pub fn new(dir: PathBuf, allowed: Arc<Allowed>) -> Self {
-        let database = Database { dir, open: None, waiting: Vec::new() };
-        let database = Arc::new(Mutex::new(database));
+        let database = Mutex::new(Database { dir, open: None, waiting: Vec::new() });
         let (newest, changed) = (Mutex::default(), Notify::new());
         let follows = AtomicBool::new(false);
         Self(Arc::new(Followed { newest, changed, allowed, database, follows }))

@@ -15,8 +15,9 @@ const NEWER: &str = "registry.acme.example/payments/api:2.0";
 /// More than one batch of the database.
 const TEAMS: usize = 120;
 
+type Damage = fn(&Node);
 /// What may happen to a database.
-const DAMAGES: [(&str, fn(&Node)); 5] = [
+const DAMAGES: [(&str, Damage); 5] = [
     ("deleted", |node| fs::remove_dir_all(db(node)).unwrap()),
     ("emptied", |node| drop(File::create(db(node).join("db")).unwrap())),
     ("cut", |node| {
