@@ -61,15 +61,18 @@ impl Running {
         Ok(config.log)
     }
 
-    /// A policy that names a trust which does not run would leave its images without a verdict.
+    /// A policy goes with the trust that its file describes: one that does not run, or runs with other keys, another
+    /// threshold or other sources, would answer for it in silence.
     fn check_trusts(&self, config: &Config) -> Result<()> {
-        let running = self.board.now();
+        let of = |config: &Config, name: &str| {
+            config.trusts.iter().find(|trust| trust.name == name).cloned()
+        };
         for (at, policy) in config.policies.iter().enumerate() {
             let trust = match &policy.mode {
-                PolicyMode::Rule(Rule::Enforce { trust } | Rule::Warn { trust }) => Some(trust),
-                PolicyMode::Rule(Rule::Deny) | PolicyMode::Exempt { .. } => None,
+                PolicyMode::Rule(Rule::Enforce { trust } | Rule::Warn { trust }) => trust,
+                PolicyMode::Rule(Rule::Deny) | PolicyMode::Exempt { .. } => continue,
             };
-            if let Some(trust) = trust.filter(|trust| !running.trusts.contains_key(*trust)) {
+            if of(config, trust) != of(&self.started_with, trust) {
                 bail!("policy[{at}].trust: [[trust]] {trust:?} needs a restart first");
             }
         }

@@ -105,10 +105,21 @@ async fn reload_takes_up_the_log_level_and_names_what_needs_a_restart() {
     let warning = "changed keys take effect after a restart keys=\"refresh.period\"";
     assert!(log.text().contains(warning), "{}", log.text());
 
-    let changed = write(&node, "threshold = 2", "threshold = 1");
-    node.daemon().reload(&changed).unwrap();
+    let other = "[[trust]]\nname = \"new\"\ntrust_domain = \"new.example\"\nthreshold = 2\n\
+                 metadata = [\"https://new.example/\"]\n[[policy]]\n";
+    node.daemon().reload(&write(&node, "[[policy]]\n", other)).unwrap();
     assert!(log.text().contains("keys=\"trust\""), "{}", log.text());
-    assert_eq!(node.trust().await.anchor.unwrap().threshold, 2);
+}
+
+/// Its policies would answer by the threshold that runs, not by the one that stands beside them.
+#[tokio::test(start_paused = true)]
+async fn reload_of_a_policy_for_a_trust_that_runs_otherwise_is_refused() {
+    let node = Node::allowing().await;
+    let log = heard();
+    let changed = write(&node, "threshold = 2", "threshold = 3");
+    assert!(node.daemon().reload(&changed).is_none());
+    assert!(log.text().contains("policy[0].trust: [[trust]] \"acme\" needs a restart"));
+    assert_eq!(node.reason().await, "SIGNED");
 }
 
 /// It would leave images without a verdict that have one now.
@@ -117,7 +128,7 @@ async fn reload_of_a_policy_for_a_trust_that_does_not_run_is_refused() {
     let node = Node::allowing().await;
     let log = heard();
     let other = "[[trust]]\nname = \"new\"\ntrust_domain = \"new.example\"\nthreshold = 2\n\
-                 metadata = [\"https://new.example/\"]\n[[policy]]\nimages = \"a/**\"\n\
+                 metadata = [\"https://new.example/\"]\n[[policy]]\nimages = \"a.example/**\"\n\
                  trust = [\"new\"]\n[[policy]]\n";
     let changed = write(&node, "[[policy]]\n", other);
     assert!(node.daemon().reload(&changed).is_none());
