@@ -7,6 +7,7 @@ use std::fmt;
 use jiff::Timestamp as Time;
 
 use super::ImageDigest;
+use super::reference::one_spelling;
 
 /// A policy: images, and what must hold for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,11 +93,13 @@ pub enum PatternError {
         /// The character.
         found: char,
     },
-    /// The port that names leave out.
-    #[error("{pattern:?}: leave out :443, which names never have")]
-    DefaultPort {
+    /// A registry as no name has it.
+    #[error("{pattern:?}: no image name begins like that{}", instead.as_ref().map(|i| format!("; write {i:?}")).unwrap_or_default())]
+    Registry {
         /// The pattern.
         pattern: String,
+        /// What was probably meant.
+        instead: Option<String>,
     },
     /// A segment without characters, or no slash at all.
     #[error("{pattern:?}: a pattern is registry/repository, as in \"docker.io/library/nginx\"")]
@@ -135,9 +138,7 @@ impl ImagePattern {
         if let Some(found) = last.chars().find(|c| *c == ':') {
             return Err(PatternError::Character { pattern: text, found });
         }
-        if pattern.split('/').next().is_some_and(|registry| registry.ends_with(":443")) {
-            return Err(PatternError::DefaultPort { pattern: text });
-        }
+        check_registry(pattern)?;
         let mut tokens = Vec::new();
         for (i, segment) in pattern.split('/').enumerate() {
             tokens.extend((i > 0).then_some(Token::Char('/')));
@@ -215,6 +216,27 @@ impl PolicySet {
             exemption.digests.contains(&digest) && exemption.images.matches(name)
         };
         self.exemptions.iter().filter(speaks).max_by_key(|exemption| exemption.until)
+    }
+}
+
+/// A pattern that no name can fit would be void in silence.
+fn check_registry(pattern: &str) -> Result<(), PatternError> {
+    let Some((registry, path)) = pattern.split_once('/') else { return Ok(()) };
+    if registry.contains('*') {
+        return Ok(());
+    }
+    let refused = |instead| Err(PatternError::Registry { pattern: pattern.to_owned(), instead });
+    match one_spelling(registry) {
+        Some(one) if one == registry && (one == "localhost" || one.contains(['.', ':'])) => {}
+        Some(one) if one == registry => return refused(Some(format!("docker.io/{pattern}"))),
+        one => return refused(one.map(|one| format!("{one}/{path}"))),
+    }
+    match path {
+        "**" => Ok(()),
+        path if registry == "docker.io" && !path.contains('/') => {
+            refused(Some(format!("docker.io/library/{path}")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -301,6 +323,12 @@ mod tests {
             "r.io/a b",
             "R.io/a",
             "r.io:443/a",
+            "r.io:080/a",
+            "r.io./a",
+            "r.io:/a",
+            "[0:0::1]/a",
+            "index.docker.io/**",
+            "docker.io/nginx",
             "/a",
             "a/",
         ] {

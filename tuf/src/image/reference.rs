@@ -1,6 +1,7 @@
 //! Image references as distribution/reference reads them: `nginx` is `docker.io/library/nginx:latest`.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use crate::hash::Sha256;
@@ -141,7 +142,7 @@ impl FromStr for Reference {
             Some((rest, digest)) => (rest, Some(digest.parse()?)),
             None => (text, None),
         };
-        let (domain, remote) = split_domain(rest);
+        let (domain, remote) = split_domain(rest)?;
         let (path, tag) = match remote.split_once(':') {
             Some((path, tag)) => (path, Some(check_tag(tag)?)),
             None => (remote.as_str(), None),
@@ -155,73 +156,64 @@ impl FromStr for Reference {
     }
 }
 
-/// `splitDockerDomain` of distribution/reference.
-fn split_domain(name: &str) -> (String, String) {
+/// `splitDockerDomain` of distribution/reference, on the one spelling of a registry.
+fn split_domain(name: &str) -> Result<(String, String), ReferenceError> {
     let hub = |remote: &str| {
         let library = if remote.contains('/') { "" } else { "library/" };
-        ("docker.io".to_owned(), format!("{library}{remote}"))
+        (HUB.to_owned(), format!("{library}{remote}"))
     };
-    match name.split_once('/') {
-        Some(("docker.io" | "index.docker.io", remote)) => hub(remote),
-        Some((domain, remote))
-            if domain == "localhost"
-                || domain.contains(['.', ':'])
-                || domain.to_lowercase() != domain =>
-        {
-            (domain.to_owned(), remote.to_owned())
-        }
-        Some(_) | None => hub(name),
+    let Some((domain, remote)) = name.split_once('/') else { return Ok(hub(name)) };
+    let is_domain =
+        domain == "localhost" || domain.contains(['.', ':']) || domain.to_lowercase() != domain;
+    if !is_domain {
+        return Ok(hub(name));
+    }
+    let registry = one_spelling(domain);
+    match registry.ok_or_else(|| ReferenceError::Domain { domain: cut(domain) })? {
+        registry if registry == HUB => Ok(hub(remote)),
+        registry => Ok((registry, remote.to_owned())),
     }
 }
 
-fn check_name(domain: &str, path: &str) -> Result<String, ReferenceError> {
+const HUB: &str = "docker.io";
+
+fn check_name(registry: &str, path: &str) -> Result<String, ReferenceError> {
     if path.to_lowercase() != path {
         return Err(ReferenceError::UpperCase { name: cut(path) });
-    }
-    if !is_domain(domain) {
-        return Err(ReferenceError::Domain { domain: cut(domain) });
     }
     if !path.split('/').all(is_path_component) {
         return Err(ReferenceError::Path { path: cut(path) });
     }
-    let name = format!("{}/{path}", one_spelling(domain));
+    let name = format!("{registry}/{path}");
     if name.len() > NAME_MAX {
         return Err(ReferenceError::TooLong);
     }
     Ok(name)
 }
 
-/// A registry in the one spelling that policies and targets know: `Registry.example:0443` reaches the same host as
-/// `registry.example`, and must not reach another policy (docs/adr/0012).
-fn one_spelling(domain: &str) -> String {
-    let domain = domain.to_ascii_lowercase();
-    let Some((host, port)) = domain.rsplit_once(':').filter(|(_, port)| !port.contains(']')) else {
-        return domain;
-    };
-    match port.trim_start_matches('0') {
-        "443" => host.to_owned(),
-        port => format!("{host}:{port}"),
-    }
-}
-
-/// Host name, IPv4 or IPv6 in brackets, with an optional port.
-fn is_domain(domain: &str) -> bool {
-    let (host, port) = match domain.strip_prefix('[').map(|rest| rest.split_once(']')) {
-        Some(Some((ipv6, port))) => {
-            let digits = |c: char| c.is_ascii_hexdigit() || c == ':';
-            return !ipv6.is_empty()
-                && ipv6.chars().all(digits)
-                && (port.is_empty() || is_port(port));
+/// A registry in the one spelling that policies and targets know, if it is one: `Registry.example:0443` reaches the same
+/// host as `registry.example`, and must not reach another policy (docs/adr/0012). Host name, IPv4, or IPv6 in brackets.
+pub(super) fn one_spelling(domain: &str) -> Option<String> {
+    let (host, port) = match domain.strip_prefix('[') {
+        Some(rest) => {
+            let (ipv6, port) = rest.split_once(']')?;
+            (format!("[{}]", ipv6.parse::<Ipv6Addr>().ok()?), port)
         }
-        Some(None) => return false,
-        None => domain.split_at(domain.find(':').unwrap_or(domain.len())),
+        None => {
+            let (host, port) = domain.split_at(domain.find(':').unwrap_or(domain.len()));
+            let host =
+                host.split('.').all(is_domain_component).then(|| host.to_ascii_lowercase())?;
+            (if host == "index.docker.io" { HUB.to_owned() } else { host }, port)
+        }
     };
-    host.split('.').all(is_domain_component) && (port.is_empty() || is_port(port))
-}
-
-fn is_port(port: &str) -> bool {
-    port.strip_prefix(':')
-        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+    let Some(digits) = port.strip_prefix(':') else { return port.is_empty().then_some(host) };
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    match digits.trim_start_matches('0').parse::<u16>().ok()? {
+        443 => Some(host),
+        port => Some(format!("{host}:{port}")),
+    }
 }
 
 fn is_domain_component(label: &str) -> bool {
@@ -288,6 +280,10 @@ mod tests {
             ("Example/x", "example/x:latest"),
             ("LOCALHOST/x", "localhost/x:latest"),
             ("R.io:0443/x", "r.io/x:latest"),
+            ("INDEX.docker.io/nginx", "docker.io/library/nginx:latest"),
+            ("index.docker.io:443/a/b", "docker.io/a/b:latest"),
+            ("Docker.io:443/nginx", "docker.io/library/nginx:latest"),
+            ("[0:0::1]/x", "[::1]/x:latest"),
             ("r.io:0080/x", "r.io:80/x:latest"),
             ("[2001:DB8::443]/x", "[2001:db8::443]/x:latest"),
             ("[::1]:443/x", "[::1]/x:latest"),
