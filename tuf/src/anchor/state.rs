@@ -129,6 +129,7 @@ impl AnchorState {
     /// Keeps a withdrawal that has come into force: from then on setting the clock back does not undo it, nor does the
     /// agent's answering again without the domain.
     pub fn settle(&mut self, limits: &AnchorLimits, now: Time) {
+        self.set_back(now);
         self.in_force = self.withdrawn_since(limits, now);
     }
 

@@ -275,6 +275,21 @@ fn standing_clocks_from_the_future_start_again() {
     assert_eq!(ear.stale_since(), Some(due));
 }
 
+/// A clock that is set back while a withdrawal pends puts it off by no more than it had run, though nothing is heard.
+#[test]
+fn standing_withdrawal_pending_while_the_clock_is_set_back() {
+    let mut ear = Ear::new();
+    ear.hear(Said::Missing);
+    ear.clock.advance(-SignedDuration::from_hours(1));
+    for second in 0..60 {
+        ear.state.settle(&LIMITS, ear.clock.now());
+        assert_eq!(ear.now(&LIMITS), Condition::Missing, "{second}");
+        ear.clock.advance(SignedDuration::from_secs(1));
+    }
+    ear.state.settle(&LIMITS, ear.clock.now());
+    assert_eq!(ear.now(&LIMITS), Condition::Withdrawn);
+}
+
 /// A clock that is set back after a withdrawal came into force would let the withdrawn keys allow again.
 #[test]
 fn standing_in_force_outlasts_the_clock() {
