@@ -142,7 +142,6 @@ impl<'s> LeftBehind<'s> {
             limits: anchor_limits(config),
             root,
             chain: answers,
-            earlier: None,
             floors: if lost { FloorsKnown::Lost } else { FloorsKnown::Yes },
             repository: Repository::Unreachable,
             trouble: None,

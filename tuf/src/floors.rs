@@ -14,8 +14,7 @@ use crate::metadata::{Role, RoleKeys, RoleName, Root, Snapshot, Threshold, Times
 use crate::refusal::Refusal;
 use crate::verified::Verified;
 
-/// A timestamp that lives longer than this moves no time floor: whoever holds its keys and a node's clock for a moment
-/// would set that node's time ahead by as much.
+/// A timestamp that lives longer than this from the clock's now on moves no time floor.
 pub const TIMESTAMP_LIFE_MAX: SignedDuration = SignedDuration::from_hours(45 * 24);
 
 /// The floors of one chain.
@@ -112,12 +111,11 @@ impl Floors {
         self.time.map_or(now, |floor| floor.max(now))
     }
 
-    /// Raises the time floor to the time at which a newer timestamp was taken, unexpired. It stays below that expiry, so
-    /// a clock that ran ahead for a while cannot have moved it further than one timestamp's life.
+    /// Raises the time floor to the time at which a newer timestamp, its snapshot and targets were all taken unexpired. So a
+    /// clock that ran ahead for a while moves it no further than the first of these expiries; whoever would move it further
+    /// needs the keys of all three, and a moment of the clock.
     pub(crate) fn raise_time(&mut self, now: Time, taken: &Timestamp) {
-        let newer = self.timestamp.as_ref().is_none_or(|floor| floor.version < taken.version());
-        let left = taken.expires().duration_since(now);
-        if newer && left.is_positive() && left <= TIMESTAMP_LIFE_MAX {
+        if taken.expires().duration_since(now) <= TIMESTAMP_LIFE_MAX {
             self.time = Some(self.time_at_least(now));
         }
     }

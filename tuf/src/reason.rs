@@ -99,7 +99,7 @@ impl Reason {
         }
     }
 
-    /// Whether newer metadata could turn the answer into ALLOW, so that asking the repository is worth the wait.
+    /// Whether newer metadata could turn the answer into a full yes, so that asking the repository is worth the wait.
     #[must_use]
     pub fn newer_metadata_could_allow(self) -> bool {
         match self {
@@ -111,7 +111,8 @@ impl Reason {
             | Self::SnapshotExpired
             | Self::FreezeSuspected
             | Self::NoValidChain
-            | Self::NoTrust => true,
+            | Self::NoTrust
+            | Self::KnownGood => true,
             Self::Signed
             | Self::NoPolicy
             | Self::InvalidReference
@@ -121,8 +122,7 @@ impl Reason {
             | Self::AnchorStale
             | Self::ClockImplausible
             | Self::PolicyDeny
-            | Self::Exempt
-            | Self::KnownGood => false,
+            | Self::Exempt => false,
         }
     }
 

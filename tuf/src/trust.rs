@@ -19,6 +19,8 @@ pub struct Trust {
     targets: Verified<Targets>,
     /// A role is verified once per delegator: who delegates decides whose keys count.
     roles: BTreeMap<Edge, Verified<Targets>>,
+    /// For roles that could not be had. Known-good only may look at them.
+    stand_ins: BTreeMap<Edge, StandIn>,
 }
 
 /// One delegation: from whom to whom.
@@ -37,12 +39,22 @@ pub struct Fresh<'t> {
     now: Time,
 }
 
-/// The proof that a chain is past the expiry of nothing but its timestamp or snapshot, and for less than a grace
+/// The proof that nothing but a lack of freshness stands in a chain's way, and for less than a grace
 /// (docs/operators.md, known-good). Only [`Trust::in_grace`] makes one, and it is no [`Fresh`].
 #[derive(Debug, Clone, Copy)]
 pub struct Grace<'t> {
-    fresh: Fresh<'t>,
+    trust: &'t Trust,
+    now: Time,
+    grace: SignedDuration,
     until: Time,
+}
+
+/// What a node last loaded of a role that it cannot have any more, verified for who delegates to it now.
+#[derive(Debug, Clone)]
+pub(crate) struct StandIn {
+    pub(crate) targets: Verified<Targets>,
+    /// When the role went missing.
+    pub(crate) since: Time,
 }
 
 impl Trust {
@@ -52,7 +64,8 @@ impl Trust {
         snapshot: Verified<Snapshot>,
         targets: Verified<Targets>,
     ) -> Self {
-        Self { root, timestamp, snapshot, targets, roles: BTreeMap::new() }
+        let (roles, stand_ins) = (BTreeMap::new(), BTreeMap::new());
+        Self { root, timestamp, snapshot, targets, roles, stand_ins }
     }
 
     /// The same chain under another root, where all of it still verifies there.
@@ -70,6 +83,7 @@ impl Trust {
             targets: Raw::new(self.targets.bytes().clone())?.verify(root.targets())?,
             // Their keys stand in `targets`, whose bytes are the same.
             roles: self.roles.clone(),
+            stand_ins: self.stand_ins.clone(),
         })
     }
 
@@ -91,9 +105,9 @@ impl Trust {
     pub(crate) fn in_grace(&self, now: Time, grace: SignedDuration) -> Option<Grace<'_>> {
         self.root.expect_unexpired(now).ok()?;
         self.targets.expect_unexpired(now).ok()?;
-        let first = self.timestamp.expires().min(self.snapshot.expires());
-        let until = first.checked_add(grace).ok()?;
-        (now < until).then_some(Grace { fresh: Fresh { trust: self, now }, until })
+        let expired = self.timestamp.expires().min(self.snapshot.expires());
+        let until = expired.checked_add(grace).ok()?;
+        (now < until).then_some(Grace { trust: self, now, grace, until })
     }
 
     /// The root.
@@ -140,19 +154,27 @@ impl Trust {
     }
 
     pub(crate) fn insert(&mut self, edge: Edge, targets: Verified<Targets>) {
+        self.stand_ins.remove(&edge);
         self.roles.insert(edge, targets);
     }
 
-    /// Whether every delegated role that the snapshot lists is there.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.edges().all(|(from, targets)| {
-            let listed = targets.delegations().iter().map(|delegation| &delegation.name);
-            let mut edges = listed
-                .filter(|role| self.snapshot.role(role).is_some())
-                .map(|role| Edge { delegator: from.clone(), role: role.clone() });
-            edges.all(|edge| self.roles.contains_key(&edge))
-        })
+    /// What stands in for a role.
+    pub(crate) fn stand_in(&self, edge: &Edge) -> Option<&StandIn> {
+        self.stand_ins.get(edge)
+    }
+
+    pub(crate) fn insert_stand_in(&mut self, edge: Edge, stand_in: StandIn) {
+        self.stand_ins.insert(edge, stand_in);
+    }
+
+    /// The newest copy of a role, loaded or standing in, whoever delegates to it; and since when it was missing, if it
+    /// was.
+    pub(crate) fn last_of(&self, role: &RoleName) -> Option<(&Verified<Targets>, Option<Time>)> {
+        let of_role = |edge: &Edge| edge.role == *role;
+        let loaded = self.roles.iter().filter(|(edge, _)| of_role(edge)).map(|(_, t)| (t, None));
+        let missing = self.stand_ins.iter().filter(|(edge, _)| of_role(edge));
+        let missing = missing.map(|(_, stand_in)| (&stand_in.targets, Some(stand_in.since)));
+        missing.chain(loaded).max_by_key(|(targets, _)| targets.version())
     }
 
     /// Every role that delegates, with its name.
@@ -177,20 +199,30 @@ impl<'t> Fresh<'t> {
 }
 
 impl<'t> Grace<'t> {
-    /// What it says, expired as it may be.
-    pub(crate) fn chain(&self) -> Fresh<'t> {
-        self.fresh
+    /// The chain.
+    pub(crate) fn trust(&self) -> &'t Trust {
+        self.trust
     }
 
-    /// When the grace ends.
+    /// The time at which it is asked.
+    pub(crate) fn now(&self) -> Time {
+        self.now
+    }
+
+    /// A role as it may be asked: itself, or what stands in for it and has not for too long.
+    pub(crate) fn role(&self, edge: &Edge) -> Option<&'t Verified<Targets>> {
+        let stands_in = || {
+            let stand_in = self.trust.stand_ins.get(edge)?;
+            (self.now < stand_in.since.checked_add(self.grace).ok()?).then_some(&stand_in.targets)
+        };
+        self.trust.role(edge).or_else(stands_in)
+    }
+
+    /// When the first of what it rests on ends: the grace of an expiry, or of a role that is missing.
     #[must_use]
     pub fn until(&self) -> Time {
-        self.until
-    }
-
-    /// The same, ending no later than `at`.
-    pub(crate) fn ending(self, at: Time) -> Option<Self> {
-        let until = self.until.min(at);
-        (self.fresh.now < until).then_some(Self { until, ..self })
+        let ends =
+            self.trust.stand_ins.values().filter_map(|s| s.since.checked_add(self.grace).ok());
+        ends.filter(|end| *end > self.now).chain([self.until]).min().unwrap_or(self.until)
     }
 }

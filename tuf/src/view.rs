@@ -29,8 +29,6 @@ pub struct TrustView {
     pub root: Option<TrustedRoot>,
     /// The chain that answers; verified under `root`.
     pub chain: Option<Arc<Trust>>,
-    /// The last complete chain, while `chain` lacks roles that could not be had.
-    pub earlier: Option<Earlier>,
     /// The time floor: the clock is not believed to be before it.
     pub time_floor: Option<Time>,
     /// Whether the floors are known.
@@ -39,15 +37,6 @@ pub struct TrustView {
     pub repository: Repository,
     /// Why the newest refresh did not end well.
     pub trouble: Option<String>,
-}
-
-/// A complete chain that an incomplete one replaced.
-#[derive(Debug, Clone)]
-pub struct Earlier {
-    /// It.
-    pub chain: Arc<Trust>,
-    /// When it was replaced.
-    pub since: Time,
 }
 
 /// Whether the floors are known.
@@ -114,16 +103,6 @@ impl TrustView {
         self.time_floor.filter(|floor| floor.duration_since(now) > CLOCK_TOLERANCE)
     }
 
-    /// Lets a chain answer. While it lacks roles, the last complete one is kept for known-good.
-    pub fn replace_chain(&mut self, chain: Arc<Trust>, now: Time) {
-        let before = self.chain.replace(Arc::clone(&chain)).filter(|before| before.is_complete());
-        self.earlier = match before.map(|chain| Earlier { chain, since: now }) {
-            _ if chain.is_complete() => None,
-            Some(earlier) => Some(earlier),
-            None => self.earlier.take(),
-        };
-    }
-
     /// Proves that the chain may answer now, or says why nothing may.
     ///
     /// # Errors
@@ -132,18 +111,9 @@ impl TrustView {
         self.held_together(now)?.fresh(self.time(now)).map_err(|refusal| self.expired(refusal))
     }
 
-    /// The chains that known-good may ask within `grace`, the newest first. The next one counts only for a role that the
-    /// one before lacks.
-    pub(crate) fn in_grace(&self, now: Time, grace: SignedDuration) -> Vec<Grace<'_>> {
-        let Ok(chain) = self.held_together(now) else { return Vec::new() };
-        let now = self.time(now);
-        let same_root = |earlier: &&Earlier| {
-            self.root.as_ref().is_some_and(|root| root.content() == earlier.chain.root().content())
-        };
-        let earlier = self.earlier.as_ref().filter(same_root).and_then(|earlier| {
-            earlier.chain.in_grace(now, grace)?.ending(earlier.since.checked_add(grace).ok()?)
-        });
-        chain.in_grace(now, grace).into_iter().chain(earlier).collect()
+    /// Proves that known-good may ask the chain now.
+    pub(crate) fn in_grace(&self, now: Time, grace: SignedDuration) -> Option<Grace<'_>> {
+        self.held_together(now).ok()?.in_grace(self.time(now), grace)
     }
 
     /// The chain, where everything but its expiry is in order.

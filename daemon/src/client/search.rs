@@ -26,11 +26,11 @@ impl Update {
         loop {
             let target = || name.to_owned();
             match chain.ask(name, self.now)? {
-                Answer::Found { target, role: _, path, asked: _ } => {
+                Answer::Target { target, role: _, path } => {
                     return Ok(Found { target: target.clone(), role_path: path });
                 }
                 Answer::Unavailable { role } => self.load(chain, &role, name).await?,
-                Answer::NotFound { visited: _ } => {
+                Answer::NotFound => {
                     return Err(ClientError::TargetNotFound { target: target() });
                 }
                 Answer::Expired { role, expires } => {
@@ -77,7 +77,7 @@ impl Update {
 
 impl Chain {
     fn ask(&self, name: &str, now: Time) -> Result<Answer<'_>, ClientError> {
-        Ok(search(&self.trust.fresh(now).map_err(ClientError::Chain)?, name))
+        Ok(search(&self.trust.fresh(now).map_err(ClientError::Chain)?, name).answer)
     }
 
     /// Whether the search ends for want of this role.

@@ -58,11 +58,10 @@ pub(super) async fn take_up(keeper: &Keeper, Replayed { root, chain, older: _ }:
     {
         tracing::warn!(trust = %keeper.trust.name, error = in_one_line(&error), "the copy from the database stays the only one");
     }
-    let now = keeper.clock.now();
     keeper.board.update(&keeper.trust.name, |view| {
         view.root = Some(root);
         if let Some(chain) = chain {
-            view.replace_chain(chain, now);
+            view.chain = Some(chain);
         }
     });
     tracing::warn!(trust = %keeper.trust.name, "taken up from the database");

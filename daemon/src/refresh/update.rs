@@ -170,9 +170,8 @@ impl<'k> Update<'k> {
             tracing::warn!(target: "audit", trust = %self.trust().name, "FLOORS_FOUND");
         }
         if !same || found_again {
-            let now = self.keeper.clock.now();
             self.keeper.board.update(&self.trust().name, |view| {
-                view.replace_chain(trust, now);
+                view.chain = Some(trust);
                 view.floors = if found_again { FloorsKnown::Yes } else { view.floors };
             });
         }

@@ -237,6 +237,12 @@ fn warnings(view: &TrustView, now: Time, listed: &Listed) -> Vec<v1::Warning> {
         let text = format!("[[trust]] threshold {own} is below the root role's own {roots}");
         warn("THRESHOLD_LOW", text);
     }
+    if let Some(floor) = view.clock_back(now) {
+        let text = format!(
+            "the clock says {now}, but {floor} was proved; set it, or see `tufctl state reset-time-floor`"
+        );
+        warn("CLOCK_BACK", text);
+    }
     if view.anchor.bundle().is_some_and(|bundle| bundle.skipped() > 0) {
         warn("KEYS_SKIPPED", "the bundle holds certificates without a key that can be used".into());
     }

@@ -282,6 +282,7 @@ async fn table_clock_stepped() {
         assert_eq!(node.refresh().await.error, "");
         node.clock.advance(-HOUR);
         assert_eq!(answer(&node).await, allow("SIGNED"), "{availability}");
+        assert!(node.trust().await.warnings.iter().any(|warning| warning.code == "CLOCK_BACK"));
         let floor = node.clock.now() + HOUR;
         let soon = node.clock.now() + HOUR / 2;
         let mut files = node.org.publish();

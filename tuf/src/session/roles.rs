@@ -3,12 +3,14 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use jiff::Timestamp as Time;
+
 use super::{Expiry, Refused, Session, Step, verify_targets};
 use crate::floors::Floors;
 use crate::metadata::{FileMeta, RoleKeys, RoleName, Targets};
 use crate::refusal::Refusal;
-use crate::trust::{Edge, Trust};
-use crate::verified::Verified;
+use crate::trust::{Edge, StandIn, Trust};
+use crate::verified::{Raw, Verified};
 
 /// More delegated roles are not loaded; what lies behind them answers "unavailable".
 pub const ROLES_MAX: usize = 4_096;
@@ -72,7 +74,9 @@ impl Session<AwaitRoles> {
     /// Gives up the role that is wanted: its names answer "unavailable", no others.
     #[must_use]
     pub fn without(mut self) -> Self {
-        self.stage.wanted.pop_front();
+        if let (Some(wanted), Expiry::At(now)) = (self.stage.wanted.pop_front(), self.expiry) {
+            self.stand_in(wanted, now);
+        }
         self.load_held()
     }
 
@@ -135,6 +139,33 @@ impl Session<AwaitRoles> {
         let held = self.held.iter().filter_map(|held| held.bytes_of(&edge.role, meta.version));
         let mut copies = held.chain(self.loaded(wanted));
         copies.find_map(|bytes| self.check_role(wanted, bytes).ok())
+    }
+
+    /// Keeps what was last loaded of a role that is missing, and of those below it, for known-good: each verified with the
+    /// keys that its delegator names now.
+    fn stand_in(&mut self, missing: Wanted, now: Time) {
+        let mut missing = vec![missing];
+        while let Some(wanted) = missing.pop() {
+            let known = self.stage.trust.stand_in(&wanted.edge).is_some();
+            let Some(stand_in) = self.last_copy(&wanted, now).filter(|_| !known) else { continue };
+            self.stage.bytes += stand_in.targets.bytes().len();
+            missing.extend(wanted_by(&self.stage.trust, &wanted.edge.role, &stand_in.targets));
+            self.stage.trust.insert_stand_in(wanted.edge, stand_in);
+        }
+    }
+
+    fn last_copy(&self, wanted: &Wanted, now: Time) -> Option<StandIn> {
+        let Wanted { edge, meta: _, keys } = wanted;
+        if let Some(targets) = self.copy_of(wanted) {
+            return Some(StandIn { targets, since: now });
+        }
+        let (last, since) = self.held.as_ref()?.last_of(&edge.role)?;
+        let bytes = Arc::clone(last.bytes());
+        if self.stage.bytes + bytes.len() > ROLES_BYTES_MAX {
+            return None;
+        }
+        let targets = Raw::<Targets>::named(edge.role.clone(), bytes).ok()?.verify(keys).ok()?;
+        Some(StandIn { targets, since: since.unwrap_or(now) })
     }
 
     /// The file of that role and version in this chain, whoever delegates to it.

@@ -134,9 +134,6 @@ impl Session<AwaitTimestamp> {
             }
             self.held = Some(held);
         }
-        if let Expiry::At(now) = self.expiry {
-            self.floors.raise_time(now, &timestamp);
-        }
         self.floors.raise_timestamp(&timestamp, &self.root);
         Next::Snapshot(self.with(AwaitSnapshot { timestamp }))
     }
@@ -157,14 +154,8 @@ impl Session<AwaitSnapshot> {
         match self.check_snapshot(bytes.into()) {
             Ok(snapshot) => {
                 self.floors.raise_snapshot(&snapshot, &self.root);
-                let Self { expiry, floors, root, held, stage: AwaitSnapshot { timestamp } } = self;
-                Ok(Session {
-                    expiry,
-                    floors,
-                    root,
-                    held,
-                    stage: AwaitTargets { timestamp, snapshot },
-                })
+                let timestamp = self.stage.timestamp.clone();
+                Ok(self.with(AwaitTargets { timestamp, snapshot }))
             }
             Err(why) => Err(Refused { session: self, why }),
         }
@@ -194,18 +185,16 @@ impl Session<AwaitTargets> {
     ///
     /// # Errors
     /// [`Refused`]
-    pub fn targets(self, bytes: impl Into<Arc<[u8]>>) -> Step<AwaitTargets, AwaitRoles> {
+    pub fn targets(mut self, bytes: impl Into<Arc<[u8]>>) -> Step<AwaitTargets, AwaitRoles> {
         match self.check_targets(bytes.into()) {
             Ok(targets) => {
-                let Self {
-                    expiry,
-                    floors,
-                    root,
-                    held,
-                    stage: AwaitTargets { timestamp, snapshot },
-                } = self;
-                let trust = Trust::new(root.clone(), timestamp, snapshot, targets);
-                Ok(Session { expiry, floors, root, held, stage: () }.with_roles(trust))
+                let AwaitTargets { timestamp, snapshot } = &self.stage;
+                if let Expiry::At(now) = self.expiry {
+                    self.floors.raise_time(now, timestamp);
+                }
+                let (timestamp, snapshot) = (timestamp.clone(), snapshot.clone());
+                let trust = Trust::new(self.root.clone(), timestamp, snapshot, targets);
+                Ok(self.with_roles(trust))
             }
             Err(why) => Err(Refused { session: self, why }),
         }

@@ -8,10 +8,10 @@ use super::generation::{Asked, Request};
 use crate::image::Exemption;
 use crate::key::Fingerprint;
 use crate::known_good::AllowKey;
-use crate::metadata::{Role, RoleName, Snapshot, Timestamp, Version};
+use crate::metadata::{Role, RoleName, Snapshot, Target, Timestamp, Version};
 use crate::reason::Reason;
-use crate::search::{Answer, search};
-use crate::trust::{Fresh, Grace};
+use crate::search::{Answer, Found, search, search_in_grace};
+use crate::trust::{Fresh, Grace, Trust};
 
 /// Allowed or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +153,9 @@ impl Verdict {
         anchor_changes: Option<Time>,
         strict: &Self,
     ) -> Self {
-        let mut found = self.of_target(grace.chain(), asked);
+        let path = asked.reference.target_path(asked.digest);
+        let found = search_in_grace(&grace, &path);
+        let mut found = self.of_search(grace.trust(), found, &path, asked);
         let lasting = found
             .expires
             .iter()
@@ -185,8 +187,7 @@ impl Verdict {
         self
     }
 
-    fn of_chain(mut self, fresh: Fresh<'_>) -> Self {
-        let trust = fresh.trust();
+    fn of_chain(mut self, trust: &Trust) -> Self {
         self.by(trust.root().name(), &***trust.root());
         self.by(trust.timestamp().name(), &**trust.timestamp());
         self.by(trust.snapshot().name(), &**trust.snapshot());
@@ -195,39 +196,31 @@ impl Verdict {
     }
 
     /// Looks the image up. Takes the proof that the chain is unexpired now.
-    pub(super) fn of_target(mut self, fresh: Fresh<'_>, asked: Asked<'_>) -> Self {
-        let Asked { reference, digest, size, now: _ } = asked;
-        self = self.of_chain(fresh);
-        let path = reference.target_path(digest);
-        match search(&fresh, &path) {
-            Answer::Found { target, role, path: roles, asked } => {
-                asked.into_iter().for_each(|role| self.by(role.name(), &**role));
+    pub(super) fn of_target(self, fresh: Fresh<'_>, asked: Asked<'_>) -> Self {
+        let path = asked.reference.target_path(asked.digest);
+        self.of_search(fresh.trust(), search(&fresh, &path), &path, asked)
+    }
+
+    fn of_search(
+        mut self,
+        trust: &Trust,
+        Found { asked: roles, answer }: Found<'_>,
+        path: &str,
+        asked: Asked<'_>,
+    ) -> Self {
+        self = self.of_chain(trust);
+        roles.iter().for_each(|role| self.by(role.name(), &***role));
+        match answer {
+            Answer::Target { target, role, path: way } => {
                 self.keys = role.signers().clone();
-                self.role_path = roles;
-                let by = role.name();
-                if target.hashes.sha256() != Some(digest.sha256()) {
-                    let signed = target
-                        .hashes
-                        .sha256()
-                        .map_or("no sha256".into(), |hash| format!("sha256:{hash}"));
-                    let text = format!("{by} signed {path} as {signed}, not as {digest}");
-                    return self.deny(Reason::DigestMismatch, text);
-                }
-                if let Some(size) = size.filter(|size| *size != target.length) {
-                    let text =
-                        format!("{by} signed {path} with {} bytes, not with {size}", target.length);
-                    return self.deny(Reason::DigestMismatch, text);
-                }
-                self.decision = Decision::Allow;
-                self.reason = Reason::Signed;
-                self.text = format!("{by} signed {path}");
-                self
+                self.role_path = way;
+                self.of_signed(target, role.name(), path, asked)
             }
-            Answer::NotFound { visited } => {
-                let asked: Vec<&str> = visited.iter().map(RoleName::as_str).collect();
+            Answer::NotFound => {
+                let roles: Vec<&str> = roles.iter().map(|role| role.name().as_str()).collect();
                 let text = format!(
                     "no role that may speak of it signed {path} (asked: {})",
-                    asked.join(", ")
+                    roles.join(", ")
                 );
                 self.deny(Reason::TargetNotFound, text)
             }
@@ -248,5 +241,24 @@ impl Verdict {
                 self.deny(Reason::RoleExpired, text)
             }
         }
+    }
+
+    /// What was signed, against what is asked about.
+    fn of_signed(mut self, target: &Target, by: &RoleName, path: &str, asked: Asked<'_>) -> Self {
+        let Asked { reference: _, digest, size, now: _ } = asked;
+        if target.hashes.sha256() != Some(digest.sha256()) {
+            let signed =
+                target.hashes.sha256().map_or("no sha256".into(), |hash| format!("sha256:{hash}"));
+            let text = format!("{by} signed {path} as {signed}, not as {digest}");
+            return self.deny(Reason::DigestMismatch, text);
+        }
+        if let Some(size) = size.filter(|size| *size != target.length) {
+            let text = format!("{by} signed {path} with {} bytes, not with {size}", target.length);
+            return self.deny(Reason::DigestMismatch, text);
+        }
+        self.decision = Decision::Allow;
+        self.reason = Reason::Signed;
+        self.text = format!("{by} signed {path}");
+        self
     }
 }

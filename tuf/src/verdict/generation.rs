@@ -137,11 +137,9 @@ impl Generation {
         if !strict.reason.is_for_lack_of_freshness() || !allowed_before(strict.allow_key()) {
             return Ok(strict);
         }
-        let known = view.in_grace(asked.now, grace).into_iter();
-        // Only a role that is not to be had sends the question on to the chain before.
-        let known = known
-            .map(|grace| strict.unanswered().known_good(grace, asked, changes, &strict))
-            .find(|known| known.reason != Reason::RoleUnavailable);
+        let known = view
+            .in_grace(asked.now, grace)
+            .map(|grace| strict.unanswered().known_good(grace, asked, changes, &strict));
         Ok(known.filter(|known| known.decision == Decision::Allow).unwrap_or(strict))
     }
 }

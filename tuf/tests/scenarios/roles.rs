@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::{Files, Team, damage};
 use tufd_tuf::refusal::Refusal;
-use tufd_tuf::search::{Answer, search};
+use tufd_tuf::search::{Answer, Found, search};
 use tufd_tuf::trust::Trust;
 use tufpub::Search;
 
@@ -20,9 +20,11 @@ pub(crate) fn say_of(trust: &Trust, path: &str, now: jiff::Timestamp) -> String 
     let joined = |names: &[tufd_tuf::metadata::RoleName], by: &str| {
         names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(by)
     };
-    match search(&fresh, path) {
-        Answer::Found { path, .. } => format!("found {}", joined(&path, ">")),
-        Answer::NotFound { visited } => format!("none {}", joined(&visited, ",")),
+    let Found { asked, answer } = search(&fresh, path);
+    let asked: Vec<_> = asked.iter().map(|role| role.name().clone()).collect();
+    match answer {
+        Answer::Target { path, .. } => format!("found {}", joined(&path, ">")),
+        Answer::NotFound => format!("none {}", joined(&asked, ",")),
         Answer::Unavailable { role } => format!("unavailable {role}"),
         Answer::Expired { role, .. } => format!("expired {role}"),
         Answer::TooCostly { role } => format!("costly {role}"),

@@ -77,12 +77,33 @@ fn time_set_ahead_poisons_nothing() {
     assert_ne!(ahead.reason, Reason::NoTrust);
     world.clock.set(now);
     world.publish();
-    world.clock.advance(SignedDuration::from_hours(24 * 365 * 20));
+    world.clock.advance(SignedDuration::from_hours(24 * 30));
     node.refresh(&world.good).unwrap_err();
     assert_eq!(node.floors.time(), floor);
     world.clock.set(now);
     node.refresh(&world.good).unwrap();
     assert!(view(&world, &node).fresh(now).is_ok());
+}
+
+/// With the timestamp's keys and a moment of the clock, the floor moves no further than the snapshot lives.
+#[test]
+fn time_floor_of_a_clock_set_ahead_and_a_stolen_timestamp_key() {
+    let (mut world, mut node) = later();
+    let (now, floor) = (world.clock.now(), node.floors.time());
+    world.publish();
+    for ahead in [HOUR * 24 * 8, HOUR * 24 * 300] {
+        world.clock.set(now + ahead);
+        let long = world.clock.now() + HOUR;
+        let forged =
+            world.forged("timestamp", |signed| signed["expires"] = json!(long.to_string()));
+        node.refresh(&forged).unwrap_err();
+        assert_eq!(node.floors.time(), floor, "{ahead}");
+    }
+    world.clock.set(now + HOUR * 24 * 6);
+    let long = world.clock.now() + HOUR;
+    let forged = world.forged("timestamp", |signed| signed["expires"] = json!(long.to_string()));
+    node.refresh(&forged).unwrap();
+    assert_eq!(node.floors.time(), Some(now + HOUR * 24 * 6));
 }
 
 /// Whoever holds the timestamp's keys cannot set a node's time ahead by more than a timestamp may live.

@@ -21,7 +21,6 @@ pub(crate) fn view(world: &World, node: &Node) -> TrustView {
         limits: LIMITS,
         root: Some(node.root.clone()),
         chain: node.held.clone(),
-        earlier: None,
         time_floor: node.floors.time(),
         floors: FloorsKnown::Yes,
         repository: Repository::Reachable,
