@@ -46,11 +46,13 @@ impl Admin for AdminService {
             return Err(Status::invalid_argument("name one [[trust]]"));
         }
         let Some((_, refresher)) = self.0.named(&trust)?.pop() else { return Err(going_down()) };
+        // Before it is done: whoever asks and hangs up leaves a line as well.
+        let floor = self.0.board.trust(&trust).and_then(|view| view.time_floor);
+        let (uid, pid) = (peer.map(|peer| peer.uid), peer.and_then(|peer| peer.pid));
+        let text = floor.map_or_else(|| "there is none".to_owned(), |floor| floor.to_string());
+        tracing::warn!(target: "audit", trust, text, uid, pid, "TIME_FLOOR_RESET");
         let done = refresher.reset_time_floor().await.ok_or_else(going_down)?;
         let before = done.map_err(|error| Status::internal(in_one_line(&error)))?;
-        let (uid, pid) = (peer.map(|peer| peer.uid), peer.and_then(|peer| peer.pid));
-        let text = before.map_or_else(|| "there was none".to_owned(), |before| before.to_string());
-        tracing::warn!(target: "audit", trust, text, uid, pid, "TIME_FLOOR_RESET");
         Ok(Response::new(v1::ResetTimeFloorResponse { trust, before: before.map(wire::time) }))
     }
 }
