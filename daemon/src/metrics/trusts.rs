@@ -58,7 +58,7 @@ impl<'g> Trusts<'g> {
             Ok(_) => ([("trust", trust), ("reason", "")], 0_u32),
             Err(closed) => ([("trust", trust), ("reason", closed.reason.code())], 1),
         });
-        let help = "1 while the trust can allow nothing, and the reason; 0 while it can";
+        let help = "1 while the trust gives no full yes, and the reason; 0 while it can";
         sheet.gauges("trust_closed", help, closed)
     }
 

@@ -271,5 +271,6 @@ async fn until(log: &Log, word: &str, count: usize) {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), enough).await.expect(word);
+    let enough = tokio::time::timeout(std::time::Duration::from_secs(60), enough).await;
+    enough.unwrap_or_else(|_| panic!("never {count} lines with {word:?}, but\n{}", log.text()));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -37,8 +37,14 @@ impl Probe {
     }
 }
 
+/// With a single dispatcher alive, `tracing` asks the one of the thread that comes to a line of the log first, and what
+/// that says holds for all threads: a test without one would silence another's lines. So there are always two.
+static ANOTHER: LazyLock<tracing::Dispatch> =
+    LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::registry()));
+
 /// What this thread logs from now on.
 pub(crate) fn heard() -> Log {
+    LazyLock::force(&ANOTHER);
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber =
