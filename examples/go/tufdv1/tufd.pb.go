@@ -1204,6 +1204,104 @@ func (x *RefreshResult) GetVersions() map[string]uint64 {
 	return nil
 }
 
+type ResetTimeFloorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of one `[[trust]]`.
+	Trust         string `protobuf:"bytes,1,opt,name=trust,proto3" json:"trust,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetTimeFloorRequest) Reset() {
+	*x = ResetTimeFloorRequest{}
+	mi := &file_tufd_v1_tufd_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetTimeFloorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetTimeFloorRequest) ProtoMessage() {}
+
+func (x *ResetTimeFloorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tufd_v1_tufd_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetTimeFloorRequest.ProtoReflect.Descriptor instead.
+func (*ResetTimeFloorRequest) Descriptor() ([]byte, []int) {
+	return file_tufd_v1_tufd_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ResetTimeFloorRequest) GetTrust() string {
+	if x != nil {
+		return x.Trust
+	}
+	return ""
+}
+
+type ResetTimeFloorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Trust string                 `protobuf:"bytes,1,opt,name=trust,proto3" json:"trust,omitempty"`
+	// The time floor that was dropped; absent where there was none.
+	Before        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetTimeFloorResponse) Reset() {
+	*x = ResetTimeFloorResponse{}
+	mi := &file_tufd_v1_tufd_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetTimeFloorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetTimeFloorResponse) ProtoMessage() {}
+
+func (x *ResetTimeFloorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tufd_v1_tufd_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetTimeFloorResponse.ProtoReflect.Descriptor instead.
+func (*ResetTimeFloorResponse) Descriptor() ([]byte, []int) {
+	return file_tufd_v1_tufd_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ResetTimeFloorResponse) GetTrust() string {
+	if x != nil {
+		return x.Trust
+	}
+	return ""
+}
+
+func (x *ResetTimeFloorResponse) GetBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
 var File_tufd_v1_tufd_proto protoreflect.FileDescriptor
 
 const file_tufd_v1_tufd_proto_rawDesc = "" +
@@ -1316,7 +1414,12 @@ const file_tufd_v1_tufd_proto_rawDesc = "" +
 	"\bversions\x18\x05 \x03(\v2$.tufd.v1.RefreshResult.VersionsEntryR\bversions\x1a;\n" +
 	"\rVersionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01*9\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"-\n" +
+	"\x15ResetTimeFloorRequest\x12\x14\n" +
+	"\x05trust\x18\x01 \x01(\tR\x05trust\"b\n" +
+	"\x16ResetTimeFloorResponse\x12\x14\n" +
+	"\x05trust\x18\x01 \x01(\tR\x05trust\x122\n" +
+	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06before*9\n" +
 	"\bDecision\x12\x18\n" +
 	"\x14DECISION_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05ALLOW\x10\x01\x12\b\n" +
@@ -1324,9 +1427,10 @@ const file_tufd_v1_tufd_proto_rawDesc = "" +
 	"\bVerifier\x12<\n" +
 	"\vVerifyImage\x12\x1b.tufd.v1.VerifyImageRequest\x1a\x10.tufd.v1.Verdict2B\n" +
 	"\x05Trust\x129\n" +
-	"\bGetTrust\x12\x18.tufd.v1.GetTrustRequest\x1a\x13.tufd.v1.TrustState2E\n" +
+	"\bGetTrust\x12\x18.tufd.v1.GetTrustRequest\x1a\x13.tufd.v1.TrustState2\x98\x01\n" +
 	"\x05Admin\x12<\n" +
-	"\aRefresh\x12\x17.tufd.v1.RefreshRequest\x1a\x18.tufd.v1.RefreshResponseb\x06proto3"
+	"\aRefresh\x12\x17.tufd.v1.RefreshRequest\x1a\x18.tufd.v1.RefreshResponse\x12Q\n" +
+	"\x0eResetTimeFloor\x12\x1e.tufd.v1.ResetTimeFloorRequest\x1a\x1f.tufd.v1.ResetTimeFloorResponseb\x06proto3"
 
 var (
 	file_tufd_v1_tufd_proto_rawDescOnce sync.Once
@@ -1341,64 +1445,69 @@ func file_tufd_v1_tufd_proto_rawDescGZIP() []byte {
 }
 
 var file_tufd_v1_tufd_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_tufd_v1_tufd_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_tufd_v1_tufd_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_tufd_v1_tufd_proto_goTypes = []any{
-	(Decision)(0),                 // 0: tufd.v1.Decision
-	(*VerifyImageRequest)(nil),    // 1: tufd.v1.VerifyImageRequest
-	(*Verdict)(nil),               // 2: tufd.v1.Verdict
-	(*GetTrustRequest)(nil),       // 3: tufd.v1.GetTrustRequest
-	(*TrustState)(nil),            // 4: tufd.v1.TrustState
-	(*TrustEntry)(nil),            // 5: tufd.v1.TrustEntry
-	(*Warning)(nil),               // 6: tufd.v1.Warning
-	(*Anchor)(nil),                // 7: tufd.v1.Anchor
-	(*AnchorKey)(nil),             // 8: tufd.v1.AnchorKey
-	(*Root)(nil),                  // 9: tufd.v1.Root
-	(*Role)(nil),                  // 10: tufd.v1.Role
-	(*Source)(nil),                // 11: tufd.v1.Source
-	(*RefreshRequest)(nil),        // 12: tufd.v1.RefreshRequest
-	(*RefreshResponse)(nil),       // 13: tufd.v1.RefreshResponse
-	(*RefreshResult)(nil),         // 14: tufd.v1.RefreshResult
-	nil,                           // 15: tufd.v1.Verdict.VersionsEntry
-	nil,                           // 16: tufd.v1.Verdict.ExpiresEntry
-	nil,                           // 17: tufd.v1.RefreshResult.VersionsEntry
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(Decision)(0),                  // 0: tufd.v1.Decision
+	(*VerifyImageRequest)(nil),     // 1: tufd.v1.VerifyImageRequest
+	(*Verdict)(nil),                // 2: tufd.v1.Verdict
+	(*GetTrustRequest)(nil),        // 3: tufd.v1.GetTrustRequest
+	(*TrustState)(nil),             // 4: tufd.v1.TrustState
+	(*TrustEntry)(nil),             // 5: tufd.v1.TrustEntry
+	(*Warning)(nil),                // 6: tufd.v1.Warning
+	(*Anchor)(nil),                 // 7: tufd.v1.Anchor
+	(*AnchorKey)(nil),              // 8: tufd.v1.AnchorKey
+	(*Root)(nil),                   // 9: tufd.v1.Root
+	(*Role)(nil),                   // 10: tufd.v1.Role
+	(*Source)(nil),                 // 11: tufd.v1.Source
+	(*RefreshRequest)(nil),         // 12: tufd.v1.RefreshRequest
+	(*RefreshResponse)(nil),        // 13: tufd.v1.RefreshResponse
+	(*RefreshResult)(nil),          // 14: tufd.v1.RefreshResult
+	(*ResetTimeFloorRequest)(nil),  // 15: tufd.v1.ResetTimeFloorRequest
+	(*ResetTimeFloorResponse)(nil), // 16: tufd.v1.ResetTimeFloorResponse
+	nil,                            // 17: tufd.v1.Verdict.VersionsEntry
+	nil,                            // 18: tufd.v1.Verdict.ExpiresEntry
+	nil,                            // 19: tufd.v1.RefreshResult.VersionsEntry
+	(*timestamppb.Timestamp)(nil),  // 20: google.protobuf.Timestamp
 }
 var file_tufd_v1_tufd_proto_depIdxs = []int32{
 	0,  // 0: tufd.v1.Verdict.decision:type_name -> tufd.v1.Decision
-	15, // 1: tufd.v1.Verdict.versions:type_name -> tufd.v1.Verdict.VersionsEntry
-	16, // 2: tufd.v1.Verdict.expires:type_name -> tufd.v1.Verdict.ExpiresEntry
+	17, // 1: tufd.v1.Verdict.versions:type_name -> tufd.v1.Verdict.VersionsEntry
+	18, // 2: tufd.v1.Verdict.expires:type_name -> tufd.v1.Verdict.ExpiresEntry
 	0,  // 3: tufd.v1.Verdict.would_be:type_name -> tufd.v1.Decision
-	18, // 4: tufd.v1.Verdict.valid_until:type_name -> google.protobuf.Timestamp
-	18, // 5: tufd.v1.TrustState.time:type_name -> google.protobuf.Timestamp
+	20, // 4: tufd.v1.Verdict.valid_until:type_name -> google.protobuf.Timestamp
+	20, // 5: tufd.v1.TrustState.time:type_name -> google.protobuf.Timestamp
 	5,  // 6: tufd.v1.TrustState.trusts:type_name -> tufd.v1.TrustEntry
 	7,  // 7: tufd.v1.TrustEntry.anchor:type_name -> tufd.v1.Anchor
 	9,  // 8: tufd.v1.TrustEntry.root:type_name -> tufd.v1.Root
 	10, // 9: tufd.v1.TrustEntry.roles:type_name -> tufd.v1.Role
 	11, // 10: tufd.v1.TrustEntry.sources:type_name -> tufd.v1.Source
-	18, // 11: tufd.v1.TrustEntry.last_refresh:type_name -> google.protobuf.Timestamp
-	18, // 12: tufd.v1.TrustEntry.next_refresh:type_name -> google.protobuf.Timestamp
+	20, // 11: tufd.v1.TrustEntry.last_refresh:type_name -> google.protobuf.Timestamp
+	20, // 12: tufd.v1.TrustEntry.next_refresh:type_name -> google.protobuf.Timestamp
 	6,  // 13: tufd.v1.TrustEntry.warnings:type_name -> tufd.v1.Warning
-	18, // 14: tufd.v1.Anchor.since:type_name -> google.protobuf.Timestamp
+	20, // 14: tufd.v1.Anchor.since:type_name -> google.protobuf.Timestamp
 	8,  // 15: tufd.v1.Anchor.keys:type_name -> tufd.v1.AnchorKey
-	18, // 16: tufd.v1.Anchor.confirmed:type_name -> google.protobuf.Timestamp
-	18, // 17: tufd.v1.Anchor.withdraws:type_name -> google.protobuf.Timestamp
-	18, // 18: tufd.v1.Root.expires:type_name -> google.protobuf.Timestamp
-	18, // 19: tufd.v1.Role.expires:type_name -> google.protobuf.Timestamp
-	18, // 20: tufd.v1.Source.last_answer:type_name -> google.protobuf.Timestamp
+	20, // 16: tufd.v1.Anchor.confirmed:type_name -> google.protobuf.Timestamp
+	20, // 17: tufd.v1.Anchor.withdraws:type_name -> google.protobuf.Timestamp
+	20, // 18: tufd.v1.Root.expires:type_name -> google.protobuf.Timestamp
+	20, // 19: tufd.v1.Role.expires:type_name -> google.protobuf.Timestamp
+	20, // 20: tufd.v1.Source.last_answer:type_name -> google.protobuf.Timestamp
 	14, // 21: tufd.v1.RefreshResponse.results:type_name -> tufd.v1.RefreshResult
-	17, // 22: tufd.v1.RefreshResult.versions:type_name -> tufd.v1.RefreshResult.VersionsEntry
-	18, // 23: tufd.v1.Verdict.ExpiresEntry.value:type_name -> google.protobuf.Timestamp
-	1,  // 24: tufd.v1.Verifier.VerifyImage:input_type -> tufd.v1.VerifyImageRequest
-	3,  // 25: tufd.v1.Trust.GetTrust:input_type -> tufd.v1.GetTrustRequest
-	12, // 26: tufd.v1.Admin.Refresh:input_type -> tufd.v1.RefreshRequest
-	2,  // 27: tufd.v1.Verifier.VerifyImage:output_type -> tufd.v1.Verdict
-	4,  // 28: tufd.v1.Trust.GetTrust:output_type -> tufd.v1.TrustState
-	13, // 29: tufd.v1.Admin.Refresh:output_type -> tufd.v1.RefreshResponse
-	27, // [27:30] is the sub-list for method output_type
-	24, // [24:27] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	19, // 22: tufd.v1.RefreshResult.versions:type_name -> tufd.v1.RefreshResult.VersionsEntry
+	20, // 23: tufd.v1.ResetTimeFloorResponse.before:type_name -> google.protobuf.Timestamp
+	20, // 24: tufd.v1.Verdict.ExpiresEntry.value:type_name -> google.protobuf.Timestamp
+	1,  // 25: tufd.v1.Verifier.VerifyImage:input_type -> tufd.v1.VerifyImageRequest
+	3,  // 26: tufd.v1.Trust.GetTrust:input_type -> tufd.v1.GetTrustRequest
+	12, // 27: tufd.v1.Admin.Refresh:input_type -> tufd.v1.RefreshRequest
+	15, // 28: tufd.v1.Admin.ResetTimeFloor:input_type -> tufd.v1.ResetTimeFloorRequest
+	2,  // 29: tufd.v1.Verifier.VerifyImage:output_type -> tufd.v1.Verdict
+	4,  // 30: tufd.v1.Trust.GetTrust:output_type -> tufd.v1.TrustState
+	13, // 31: tufd.v1.Admin.Refresh:output_type -> tufd.v1.RefreshResponse
+	16, // 32: tufd.v1.Admin.ResetTimeFloor:output_type -> tufd.v1.ResetTimeFloorResponse
+	29, // [29:33] is the sub-list for method output_type
+	25, // [25:29] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_tufd_v1_tufd_proto_init() }
@@ -1412,7 +1521,7 @@ func file_tufd_v1_tufd_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tufd_v1_tufd_proto_rawDesc), len(file_tufd_v1_tufd_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

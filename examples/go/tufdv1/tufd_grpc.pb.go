@@ -233,7 +233,8 @@ var Trust_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	Admin_Refresh_FullMethodName = "/tufd.v1.Admin/Refresh"
+	Admin_Refresh_FullMethodName        = "/tufd.v1.Admin/Refresh"
+	Admin_ResetTimeFloor_FullMethodName = "/tufd.v1.Admin/ResetTimeFloor"
 )
 
 // AdminClient is the client API for Admin service.
@@ -244,6 +245,8 @@ const (
 type AdminClient interface {
 	// Asks every source now and returns when the refresh has ended.
 	Refresh(ctx context.Context, in *RefreshRequest, opts ...grpc.CallOption) (*RefreshResponse, error)
+	// Drops the time floor of one `[[trust]]`, which never falls by itself. Audited with the caller's uid.
+	ResetTimeFloor(ctx context.Context, in *ResetTimeFloorRequest, opts ...grpc.CallOption) (*ResetTimeFloorResponse, error)
 }
 
 type adminClient struct {
@@ -264,6 +267,16 @@ func (c *adminClient) Refresh(ctx context.Context, in *RefreshRequest, opts ...g
 	return out, nil
 }
 
+func (c *adminClient) ResetTimeFloor(ctx context.Context, in *ResetTimeFloorRequest, opts ...grpc.CallOption) (*ResetTimeFloorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResetTimeFloorResponse)
+	err := c.cc.Invoke(ctx, Admin_ResetTimeFloor_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServer is the server API for Admin service.
 // All implementations must embed UnimplementedAdminServer
 // for forward compatibility.
@@ -272,6 +285,8 @@ func (c *adminClient) Refresh(ctx context.Context, in *RefreshRequest, opts ...g
 type AdminServer interface {
 	// Asks every source now and returns when the refresh has ended.
 	Refresh(context.Context, *RefreshRequest) (*RefreshResponse, error)
+	// Drops the time floor of one `[[trust]]`, which never falls by itself. Audited with the caller's uid.
+	ResetTimeFloor(context.Context, *ResetTimeFloorRequest) (*ResetTimeFloorResponse, error)
 	mustEmbedUnimplementedAdminServer()
 }
 
@@ -284,6 +299,9 @@ type UnimplementedAdminServer struct{}
 
 func (UnimplementedAdminServer) Refresh(context.Context, *RefreshRequest) (*RefreshResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Refresh not implemented")
+}
+func (UnimplementedAdminServer) ResetTimeFloor(context.Context, *ResetTimeFloorRequest) (*ResetTimeFloorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResetTimeFloor not implemented")
 }
 func (UnimplementedAdminServer) mustEmbedUnimplementedAdminServer() {}
 func (UnimplementedAdminServer) testEmbeddedByValue()               {}
@@ -324,6 +342,24 @@ func _Admin_Refresh_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Admin_ResetTimeFloor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResetTimeFloorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).ResetTimeFloor(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_ResetTimeFloor_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).ResetTimeFloor(ctx, req.(*ResetTimeFloorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Admin_ServiceDesc is the grpc.ServiceDesc for Admin service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -334,6 +370,10 @@ var Admin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Refresh",
 			Handler:    _Admin_Refresh_Handler,
+		},
+		{
+			MethodName: "ResetTimeFloor",
+			Handler:    _Admin_ResetTimeFloor_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -237,3 +237,17 @@ class RefreshResult(_message.Message):
     generation: int
     versions: _containers.ScalarMap[str, int]
     def __init__(self, trust: _Optional[str] = ..., error: _Optional[str] = ..., changed: _Optional[bool] = ..., generation: _Optional[int] = ..., versions: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class ResetTimeFloorRequest(_message.Message):
+    __slots__ = ("trust",)
+    TRUST_FIELD_NUMBER: _ClassVar[int]
+    trust: str
+    def __init__(self, trust: _Optional[str] = ...) -> None: ...
+
+class ResetTimeFloorResponse(_message.Message):
+    __slots__ = ("trust", "before")
+    TRUST_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    trust: str
+    before: _timestamp_pb2.Timestamp
+    def __init__(self, trust: _Optional[str] = ..., before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

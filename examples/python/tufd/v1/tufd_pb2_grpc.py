@@ -193,6 +193,11 @@ class AdminStub:
                 request_serializer=tufd_dot_v1_dot_tufd__pb2.RefreshRequest.SerializeToString,
                 response_deserializer=tufd_dot_v1_dot_tufd__pb2.RefreshResponse.FromString,
                 _registered_method=True)
+        self.ResetTimeFloor = channel.unary_unary(
+                '/tufd.v1.Admin/ResetTimeFloor',
+                request_serializer=tufd_dot_v1_dot_tufd__pb2.ResetTimeFloorRequest.SerializeToString,
+                response_deserializer=tufd_dot_v1_dot_tufd__pb2.ResetTimeFloorResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -206,6 +211,13 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResetTimeFloor(self, request, context):
+        """Drops the time floor of one `[[trust]]`, which never falls by itself. Audited with the caller's uid.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -213,6 +225,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.Refresh,
                     request_deserializer=tufd_dot_v1_dot_tufd__pb2.RefreshRequest.FromString,
                     response_serializer=tufd_dot_v1_dot_tufd__pb2.RefreshResponse.SerializeToString,
+            ),
+            'ResetTimeFloor': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetTimeFloor,
+                    request_deserializer=tufd_dot_v1_dot_tufd__pb2.ResetTimeFloorRequest.FromString,
+                    response_serializer=tufd_dot_v1_dot_tufd__pb2.ResetTimeFloorResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -243,6 +260,33 @@ class Admin:
             '/tufd.v1.Admin/Refresh',
             tufd_dot_v1_dot_tufd__pb2.RefreshRequest.SerializeToString,
             tufd_dot_v1_dot_tufd__pb2.RefreshResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetTimeFloor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tufd.v1.Admin/ResetTimeFloor',
+            tufd_dot_v1_dot_tufd__pb2.ResetTimeFloorRequest.SerializeToString,
+            tufd_dot_v1_dot_tufd__pb2.ResetTimeFloorResponse.FromString,
             options,
             channel_credentials,
             insecure,
