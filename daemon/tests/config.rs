@@ -29,6 +29,7 @@ fn system() -> System {
         users: Names::parse("root:x:0:0::/:/bin/sh\nspire:x:991:991::/:\nbroken\nbad:x:y:\n"),
         groups: Names::parse("root:x:0:\ntufd-clients:x:1200:a,b\n"),
         endpoint: Some("unix:///run/spire/api.sock".into()),
+        now: "2026-07-01T00:00:00Z".parse().unwrap(),
     }
 }
 
@@ -335,6 +336,30 @@ fn exemption_without_end_or_reason() {
     for (from, to, key) in cases {
         let (found, problem) = wrong(&exempt(&good.replacen(&from, &to, 1)));
         assert_eq!(found, format!("policy[0].{key}"), "{from} → {to}: {problem}");
+    }
+}
+
+#[test]
+fn exemption_that_has_ended_or_hardly_ends_is_warned_about() {
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let warnings = |until: &str| {
+        let text = format!(
+            "{LEAST}[[policy]]\nimages = \"r.example/boot/*\"\nmode = \"exempt\"\n\
+             digests = [\"{digest}\"]\nuntil = \"{until}\"\nreason = \"boot\""
+        );
+        parse(&text).unwrap().warnings
+    };
+    for (until, warned) in [
+        ("2026-07-01T00:00:00Z", Some("ended")),
+        ("2026-07-01T00:00:01Z", None),
+        ("2027-07-01T00:00:00Z", None),
+        ("2027-07-03T00:00:00Z", Some("more than a year")),
+        ("9999-01-01T00:00:00Z", Some("more than a year")),
+    ] {
+        let found = warnings(until);
+        let about = found.iter().find(|warning| warning.starts_with("policy[0].until"));
+        assert_eq!(about.is_some(), warned.is_some(), "{until}: {found:?}");
+        assert!(about.is_none_or(|text| text.contains(warned.unwrap())), "{until}: {found:?}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tufd_tuf::image::Rule;
 
@@ -49,6 +50,8 @@ pub struct Config {
 }
 
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
+/// A longer exemption is a policy in disguise.
+const EXEMPTION_LONG: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 impl Config {
     /// Reads the configuration of this machine.
@@ -126,7 +129,7 @@ impl RawConfig {
             policies,
             warnings: Vec::new(),
         };
-        config.warnings = warnings(&config);
+        config.warnings = warnings(&config, system.now);
         Ok(config)
     }
 }
@@ -160,7 +163,7 @@ fn trusts(raw: Vec<RawTrust>) -> Result<Vec<TrustConfig>, Wrong> {
     Ok(trusts)
 }
 
-fn warnings(config: &Config) -> Vec<String> {
+fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
     let mut warnings = Vec::new();
     for (index, trust) in config.trusts.iter().enumerate() {
         if trust.threshold.get() < 2 {
@@ -189,14 +192,30 @@ fn warnings(config: &Config) -> Vec<String> {
         warnings.push(format!("metrics.listen: whoever reaches {listen} may ask for metrics"));
     }
     for (index, policy) in config.policies.iter().enumerate() {
-        if matches!(policy.mode, PolicyMode::Rule(Rule::Warn { .. })) {
-            warnings.push(format!("policy[{index}].mode: \"warn\" stops nothing"));
+        match &policy.mode {
+            PolicyMode::Rule(Rule::Warn { .. }) => {
+                warnings.push(format!("policy[{index}].mode: \"warn\" stops nothing"));
+            }
+            PolicyMode::Exempt { until, .. } => {
+                let problem = odd_end(*until, now);
+                warnings.extend(problem.map(|what| format!("policy[{index}].until: {what}")));
+            }
+            PolicyMode::Rule(Rule::Enforce { .. } | Rule::Deny) => {}
         }
     }
     if config.policies.is_empty() {
         warnings.push("policy: there is none, so every image is denied".into());
     }
     warnings
+}
+
+/// What is odd about the end of an exemption.
+fn odd_end(until: Timestamp, now: Timestamp) -> Option<String> {
+    let left = until.duration_since(now);
+    if left <= SignedDuration::ZERO {
+        return Some(format!("the exemption ended at {until} and exempts nothing"));
+    }
+    (left > EXEMPTION_LONG).then(|| format!("{until} is more than a year ahead"))
 }
 
 fn read(file: &Path) -> io::Result<String> {

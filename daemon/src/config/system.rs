@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::ConfigError;
 
 /// The facts of a machine that a configuration refers to.
@@ -16,6 +18,8 @@ pub struct System {
     pub groups: Names,
     /// `SPIFFE_ENDPOINT_SOCKET`.
     pub endpoint: Option<String>,
+    /// What its clock says.
+    pub now: Timestamp,
 }
 
 /// Numbers by name, as in `/etc/passwd` and `/etc/group`. Users of other sources (LDAP) are given by number.
@@ -33,6 +37,7 @@ impl System {
             users: Names::read(Path::new("/etc/passwd"))?,
             groups: Names::read(Path::new("/etc/group"))?,
             endpoint: std::env::var("SPIFFE_ENDPOINT_SOCKET").ok(),
+            now: Timestamp::now(),
         })
     }
 }
