@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use crate::clock::Clock;
 use crate::ledger::Ledger;
@@ -23,43 +24,51 @@ pub(crate) struct Pulse {
     pub(crate) verifier_passed: PathBuf,
 }
 
-/// What was seen the last time.
-struct Seen {
-    at: Timestamp,
-    passed: u64,
-}
-
 impl Pulse {
+    /// A file that hangs holds up no other look.
     pub(crate) async fn run(self) {
-        let mut seen = Seen { at: self.clock.now(), passed: 0 };
-        loop {
-            self.look_at_the_disk(&mut seen).await;
-            self.look_at_the_clock(&mut seen);
-            tokio::time::sleep(EVERY).await;
-        }
+        tokio::join!(self.watch_passes(), self.watch_floors(), self.watch_clock());
     }
 
     /// tufd-verifier leaves a byte in a file for each. The file goes with a reboot, and the count with it.
-    async fn look_at_the_disk(&self, seen: &mut Seen) {
-        let (file, ledger) = (self.verifier_passed.clone(), self.ledger.clone());
-        let look = move || (passed(&file), ledger.is_behind());
-        let Ok((found, behind)) = tokio::task::spawn_blocking(look).await else { return };
-        self.counts.passed_unasked(found);
-        self.counts.floors_unwritten.store(behind, Relaxed);
-        let Some(total) = found.filter(|found| *found != seen.passed) else { return };
-        seen.passed = total;
-        if total > 0 {
-            tracing::warn!(target: "audit", total, "PASSED_UNASKED");
+    async fn watch_passes(&self) {
+        let mut seen = 0;
+        loop {
+            let file = self.verifier_passed.clone();
+            if let Ok(found) = spawn_blocking(move || passed(&file)).await {
+                self.counts.passed_unasked(found);
+                if let Some(total) = found.filter(|found| *found != seen) {
+                    seen = total;
+                    if total > 0 {
+                        tracing::warn!(target: "audit", total, "PASSED_UNASKED");
+                    }
+                }
+            }
+            sleep(EVERY).await;
+        }
+    }
+
+    async fn watch_floors(&self) {
+        loop {
+            let ledger = self.ledger.clone();
+            if let Ok(behind) = spawn_blocking(move || ledger.is_behind()).await {
+                self.counts.floors_unwritten.store(behind, Relaxed);
+            }
+            sleep(EVERY).await;
         }
     }
 
     /// A small correction passes unseen: the clock went on meanwhile.
-    fn look_at_the_clock(&self, seen: &mut Seen) {
-        let now = self.clock.now();
-        if now < seen.at {
-            self.counts.clock_steps_back.fetch_add(1, Relaxed);
-            tracing::warn!(from = %seen.at, to = %now, "the clock went back");
+    async fn watch_clock(&self) {
+        let mut seen = self.clock.now();
+        loop {
+            sleep(EVERY).await;
+            let now = self.clock.now();
+            if now < seen {
+                self.counts.clock_steps_back.fetch_add(1, Relaxed);
+                tracing::warn!(from = %seen, to = %now, "the clock went back");
+            }
+            seen = now;
         }
-        seen.at = now;
     }
 }
