@@ -110,26 +110,26 @@ fn hear(listener: &Listener, event: Option<&BundleEvent>, board: &Board, now: Ti
     let heard = event.map_or(Ok(Heard::Same), |event| {
         next.anchor.hear(said(event, domain), domain.as_str(), now)
     });
-    let heard = heard.unwrap_or_else(|error| {
-        tracing::error!(trust = %name, %error, "the bundle confirms nothing");
-        Heard::Same
-    });
     let change = next.note(now);
-    if next.anchor == view.anchor {
-        return false;
+    let changed = next.anchor != view.anchor;
+    // Before a word of it is said: no log holds a withdrawal up.
+    if changed {
+        board.update(name, |view| view.anchor = next.anchor.clone());
+        // Without a root, every word of the agent may be the one that lets a root be entered.
+        if heard == Ok(Heard::Bundle) || view.root.is_none() {
+            refresher.wake();
+        }
     }
-    if let Some(event) = event {
+    if let Err(error) = heard {
+        tracing::error!(trust = %name, %error, "the bundle confirms nothing");
+    }
+    if let Some(event) = event.filter(|_| changed) {
         log_event(name, event, &view.anchor, &next.anchor);
     }
-    board.update(name, |view| view.anchor = next.anchor);
-    if let Some(change) = change {
+    if let Some(change) = change.filter(|_| changed) {
         log_change(name, change);
     }
-    // Without a root, every word of the agent may be the one that lets a root be entered.
-    if heard == Heard::Bundle || view.root.is_none() {
-        refresher.wake();
-    }
-    true
+    changed
 }
 
 fn said<'e>(event: &'e BundleEvent, domain: &TrustDomain) -> Said<'e> {

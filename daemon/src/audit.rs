@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::fs::OFlags;
@@ -20,6 +20,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::AuditTo;
+use crate::outlet::{Order, Outlet};
 use crate::peer::ROOT_UID;
 
 /// Target of the events that belong here. Fields keep their names: `trust`, `reference`, `digest`, `reason`, `text`,
@@ -32,34 +33,25 @@ const MODE: u32 = 0o640;
 /// Lines that could not be written where they belong, of this process: it has one log.
 static FAILURES: AtomicU64 = AtomicU64::new(0);
 
-/// How many lines went to stderr instead of the file, or nowhere.
+/// How many lines went to stderr instead of the file, or nowhere: also those that found the queue full.
 #[must_use]
 pub fn failures() -> u64 {
     FAILURES.load(Relaxed)
 }
 
-/// Writes audit lines.
+/// Leaves audit lines for a thread that writes them.
 #[derive(Debug, Clone)]
-pub struct Audit(Arc<Sink>);
-
-#[derive(Debug)]
-struct Sink {
-    to: AuditTo,
-    open: Mutex<Open>,
-}
-
-#[derive(Debug, Default)]
-struct Open {
-    file: Option<File>,
-    /// Whether the last line may have been cut in the middle.
-    torn: bool,
-}
+pub struct Audit(Outlet);
 
 impl Audit {
     /// Where the configuration says. A file that cannot be opened is tried again with each line.
     #[must_use]
     pub fn new(to: AuditTo) -> Self {
-        let audit = Self(Arc::new(Sink { to, open: Mutex::default() }));
+        let mut open = Open::default();
+        let audit = Self(Outlet::start("audit", move |order| match order {
+            Order::Line(line) => open.write(&to, &line),
+            Order::Reopen => open.reopen(&to),
+        }));
         audit.reopen();
         audit
     }
@@ -69,26 +61,14 @@ impl Audit {
         Events(self.clone()).with_filter(filter_fn(|event| event.target() == TARGET))
     }
 
-    /// Opens the file anew: logrotate has moved it away.
+    /// Opens the file anew for the lines from now on: logrotate has moved it away.
     pub fn reopen(&self) {
-        let AuditTo::File(path) = &self.0.to else { return };
-        let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        *open = Open::default();
-        if let Err(error) = open.file(path) {
-            eprintln!("tufd: audit: {}: {error}", path.display());
-        }
+        self.0.reopen();
     }
 
-    fn write(&self, line: &str) {
-        if let AuditTo::File(path) = &self.0.to {
-            let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-            let Err(error) = open.append(path, line) else { return };
-            FAILURES.fetch_add(1, Relaxed);
-            eprintln!("tufd: audit: {}: {error}; the line follows", path.display());
-        }
-        if io::stderr().lock().write_all(line.as_bytes()).is_err() {
-            FAILURES.fetch_add(1, Relaxed);
-        }
+    /// Waits until the lines up to now are written, but no longer than `limit`.
+    pub fn flush(&self, limit: Duration) {
+        self.0.flush(limit);
     }
 }
 
@@ -100,12 +80,40 @@ impl<S: Subscriber> Layer<S> for Events {
         event.record(&mut fields);
         let line = Line { level: event.metadata().level().as_str(), fields };
         if let Ok(text) = serde_json::to_string(&line) {
-            self.0.write(&ascii(&text));
+            let taken = self.0.0.put(ascii(&text));
+            FAILURES.fetch_add(u64::from(!taken), Relaxed);
         }
     }
 }
 
+/// The file, on the thread that may block.
+#[derive(Debug, Default)]
+struct Open {
+    file: Option<File>,
+    /// Whether the last line may have been cut in the middle.
+    torn: bool,
+}
+
 impl Open {
+    fn reopen(&mut self, to: &AuditTo) {
+        let AuditTo::File(path) = to else { return };
+        *self = Self::default();
+        if let Err(error) = self.file(path) {
+            eprintln!("tufd: audit: {}: {error}", path.display());
+        }
+    }
+
+    fn write(&mut self, to: &AuditTo, line: &str) {
+        if let AuditTo::File(path) = to {
+            let Err(error) = self.append(path, line) else { return };
+            FAILURES.fetch_add(1, Relaxed);
+            eprintln!("tufd: audit: {}: {error}; the line follows", path.display());
+        }
+        if io::stderr().lock().write_all(line.as_bytes()).is_err() {
+            FAILURES.fetch_add(1, Relaxed);
+        }
+    }
+
     fn append(&mut self, path: &Path, line: &str) -> io::Result<()> {
         let line = if self.torn { format!("\n{line}") } else { line.to_owned() };
         // In one piece: several lines at once must not be torn by each other, nor by a full disk unnoticed.
@@ -131,7 +139,7 @@ impl Open {
     }
 }
 
-/// A regular file of our own or of root's. A link is not followed, and a FIFO does not hold a verdict up.
+/// A regular file of our own or of root's. A link is not followed, and a FIFO does not hold the thread up.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new()

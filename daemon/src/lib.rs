@@ -16,6 +16,7 @@ mod follower;
 pub mod ledger;
 pub mod logging;
 pub mod metrics;
+mod outlet;
 pub mod peer;
 mod pulse;
 pub mod refresh;

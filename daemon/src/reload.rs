@@ -29,7 +29,7 @@ impl Running {
         Self { board, counts, started_with: Arc::new(config), metrics }
     }
 
-    /// Where `GET /metrics` is answered.
+    /// Where `GET /metrics` is answered, if that could be had at the start.
     #[must_use]
     pub fn metrics(&self) -> Option<SocketAddr> {
         self.metrics

@@ -40,29 +40,37 @@ const EVENTS_MAX: usize = 16;
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// Calls under way get so long to finish when the daemon goes down.
 const DRAIN: Duration = Duration::from_secs(2);
+/// And then what writes the state, on a disk that may hang.
+const LAST_WRITES: Duration = Duration::from_millis(2500);
+/// Between tries to take the metrics' address, doubling.
+const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 const ADMIN_MODE: SocketMode = SocketMode(0o600);
 
-/// Runs the daemon until `shutdown`. `ready` is called when it answers.
+/// Runs the daemon on `state` until `shutdown`. `ready` is called when it answers.
+///
+/// It ends within a few seconds, and leaves behind what hangs on a disk: such a thread may still write, so the state is to
+/// stay locked until the process is gone.
 ///
 /// # Errors
 /// What keeps it from starting, or ended it.
 pub async fn run(
     setup: Setup,
+    state: &StateDir,
     clock: Clock,
     ready: impl FnOnce(Running),
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
     let config = &setup.config;
-    let state = StateDir::open(&config.state_dir).context("state.dir")?;
     // Writers of the state end with this function, whichever way it ends.
     let mut writers = JoinSet::new();
     let Started { shared, listeners, ledger, follower, waiting } =
-        start_trusts(&setup, &state, &clock, &mut writers)?;
+        start_trusts(&setup, state, &clock, &mut writers)?;
     let (down, _) = watch::channel(());
     let mut servers = JoinSet::new();
     let sockets = serve(config, &shared, &down, &mut servers).await?;
     let picture = Picture { shared: shared.clone(), follower: follower.clone() };
-    let metrics = serve_metrics(config, picture, &down, &mut servers).await?;
+    let metrics = serve_metrics(config, picture, &down, &mut servers).await;
     let pulse = Pulse {
         clock,
         counts: Arc::clone(&shared.counts),
@@ -82,8 +90,11 @@ pub async fn run(
     drop(down);
     let drained = async { while servers.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(DRAIN, drained).await;
-    writers.shutdown().await;
-    let _ = tokio::time::timeout(DRAIN, follower.finish()).await;
+    let last = async {
+        writers.shutdown().await;
+        follower.finish().await;
+    };
+    let _ = tokio::time::timeout(LAST_WRITES, last).await;
     drop(sockets);
     Ok(())
 }
@@ -105,26 +116,54 @@ fn start_anchors(
     writers.spawn(anchor::keep(heard, listeners, board, ledger, clock));
 }
 
-/// Answers Prometheus where the configuration says so; gives back where that is.
+/// Answers Prometheus where the configuration says so; gives back where that is. An address that cannot be had, maybe
+/// because another user of this machine holds it, keeps nobody from verdicts: it is tried again.
 async fn serve_metrics(
     config: &Config,
     picture: Picture,
     down: &watch::Sender<()>,
     tasks: &mut JoinSet<Result<()>>,
-) -> Result<Option<SocketAddr>> {
-    let Some(listen) = config.metrics.listen else { return Ok(None) };
-    let key = "metrics.listen";
-    let listener = TcpListener::bind(listen).await.context(key)?;
-    let address = listener.local_addr().context(key)?;
+) -> Option<SocketAddr> {
+    let listen = config.metrics.listen?;
+    let bound = bind(listen).await;
+    let address = bound.as_ref().and_then(|listener| listener.local_addr().ok());
     let mut down = down.subscribe();
+    let serve = async move {
+        let listener = match bound {
+            Some(listener) => listener,
+            None => bind_at_last(listen).await,
+        };
+        metrics::serve(listener, picture).await;
+    };
     tasks.spawn(async move {
         tokio::select! {
-            () = metrics::serve(listener, picture) => {}
+            () = serve => {}
             _ = down.changed() => {}
         }
         Ok(())
     });
-    Ok(Some(address))
+    address
+}
+
+async fn bind(listen: SocketAddr) -> Option<TcpListener> {
+    let bound = TcpListener::bind(listen).await;
+    bound
+        .inspect_err(|error| {
+            tracing::error!(%listen, %error, "metrics.listen cannot be had; it is tried again");
+        })
+        .ok()
+}
+
+async fn bind_at_last(listen: SocketAddr) -> TcpListener {
+    let mut pause = PAUSE;
+    loop {
+        tokio::time::sleep(pause).await;
+        if let Some(listener) = bind(listen).await {
+            tracing::info!(%listen, "metrics are served");
+            return listener;
+        }
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
 }
 
 /// Binds both sockets and serves on them. The names are held until the daemon is down.

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 use tracing::subscriber::DefaultGuard;
@@ -32,8 +33,19 @@ impl Audited {
         self.dir.path().join("audit.log")
     }
 
+    /// Once all of it is written.
+    fn text(&self) -> String {
+        self.written();
+        fs::read_to_string(self.file()).unwrap()
+    }
+
     fn lines(&self) -> Vec<Value> {
+        self.written();
         lines(&self.file())
+    }
+
+    fn written(&self) {
+        self.audit.flush(Duration::from_secs(60));
     }
 }
 
@@ -48,7 +60,7 @@ fn audit_line_of_hostile_names_is_one_line_and_says_what_was_asked() {
     let hostile =
         "a\n{\"event\":\"PASSED\"}\r\u{1b}[2K\u{7f}\u{9b}2K\u{202e}\u{2028}\0\"\\\u{1f600}é";
     tracing::warn!(target: "audit", reference = hostile, text = ?hostile, "DENY");
-    let text = fs::read_to_string(audited.file()).unwrap();
+    let text = audited.text();
     assert!(text.ends_with('\n') && text.lines().count() == 1, "{text:?}");
     assert!(text.trim_end().bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{text:?}");
     let [line] = audited.lines().try_into().unwrap();
@@ -62,7 +74,7 @@ fn audit_line_has_time_and_event_first_and_leaves_out_what_is_unknown() {
     let (trust, uid): (_, Option<u32>) = (Some("acme"), None);
     tracing::warn!(target: "audit", trust, uid, generation = 7_u64, "DENY");
     tracing::error!(trust, "no audit event");
-    let text = fs::read_to_string(audited.file()).unwrap();
+    let text = audited.text();
     assert!(
         text.starts_with("{\"time\":\"2") && text.contains("Z\",\"event\":\"DENY\",\"level\":")
     );
@@ -75,11 +87,13 @@ fn audit_file_is_reopened_after_a_rotation_and_only_its_owner_writes_it() {
     use std::os::unix::fs::PermissionsExt as _;
     let audited = Audited::new();
     tracing::warn!(target: "audit", "FIRST");
+    audited.written();
     let rotated = audited.file().with_extension("1");
     fs::rename(audited.file(), &rotated).unwrap();
     tracing::warn!(target: "audit", "SECOND");
     audited.audit.reopen();
     tracing::warn!(target: "audit", "THIRD");
+    audited.written();
     assert_eq!(lines(&rotated).len(), 2);
     assert_eq!(audited.lines()[0]["event"], "THIRD");
     let mode = fs::metadata(audited.file()).unwrap().permissions().mode();
@@ -97,9 +111,11 @@ fn audit_file_that_is_a_link_or_a_fifo_is_not_written_and_counted() {
     audited.audit.reopen();
     let before = failures();
     tracing::warn!(target: "audit", "DENY");
+    audited.written();
     fs::remove_file(audited.file()).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, audited.file(), rustix::fs::Mode::RWXU).unwrap();
     tracing::warn!(target: "audit", "DENY");
+    audited.written();
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "");
     assert_eq!(failures() - before, 2);
     // It heals without a signal.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -9,7 +10,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tufd::clock::Clock;
 use tufd::logging::Logging;
-use tufd::store::{SlotError, StateError};
+use tufd::store::{SlotError, StateDir, StateError};
 use tufd::{Running, Setup};
 
 /// `sysexits.h`: a bad command line; a bad configuration, or a state directory that a newer tufd wrote.
@@ -72,23 +73,38 @@ fn main() -> ExitCode {
 }
 
 fn run(setup: Setup, file: PathBuf) -> ExitCode {
-    let logging = Logging::start(&setup.config().log);
+    let logging = Arc::new(Logging::start(&setup.config().log));
     setup.config().warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     // Without it no https source can be opened, and that is said then.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let served = tokio::runtime::Runtime::new()
-        .context("no runtime")
-        .and_then(|runtime| runtime.block_on(serve(setup, file, logging)));
-    match served {
+    let ended = serve_to_the_end(setup, file, &logging);
+    if let Err(error) = &ended {
+        tracing::error!("{error:#}");
+    }
+    logging.flush();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            if is_for_a_newer_tufd(&error) { CONFIG.into() } else { ExitCode::FAILURE }
-        }
+        Err(error) if is_for_a_newer_tufd(&error) => CONFIG.into(),
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
-async fn serve(setup: Setup, file: PathBuf, logging: Logging) -> anyhow::Result<()> {
+fn serve_to_the_end(setup: Setup, file: PathBuf, logging: &Arc<Logging>) -> anyhow::Result<()> {
+    let state = StateDir::open(&setup.config().state_dir).context("state.dir")?;
+    let runtime = tokio::runtime::Runtime::new().context("no runtime")?;
+    let ended = runtime.block_on(serve(setup, &state, file, Arc::clone(logging)));
+    // What hangs on a disk is left behind, and may still write: the lock is held until the process is gone.
+    runtime.shutdown_background();
+    std::mem::forget(state);
+    ended
+}
+
+async fn serve(
+    setup: Setup,
+    state: &StateDir,
+    file: PathBuf,
+    logging: Arc<Logging>,
+) -> anyhow::Result<()> {
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     // Taken over before anything runs: by default it ends a process.
@@ -104,11 +120,11 @@ async fn serve(setup: Setup, file: PathBuf, logging: Logging) -> anyhow::Result<
         notify(&[NotifyState::Ready]);
         tokio::spawn(reload_on(hangups, running, file, logging));
     };
-    tufd::run(setup, Clock::system(), ready, shutdown).await
+    tufd::run(setup, state, Clock::system(), ready, shutdown).await
 }
 
 /// Reloads at each SIGHUP, one after the other.
-async fn reload_on(mut hangups: Signal, running: Running, file: PathBuf, logging: Logging) {
+async fn reload_on(mut hangups: Signal, running: Running, file: PathBuf, logging: Arc<Logging>) {
     while hangups.recv().await.is_some() {
         let begun = NotifyState::monotonic_usec_now().ok();
         let states: Vec<_> = [NotifyState::Reloading].into_iter().chain(begun).collect();

@@ -59,6 +59,16 @@ fn audited(file: &Path, event: &str) -> Vec<Value> {
     lines.filter(|line| line["event"] == event).collect()
 }
 
+/// A line is written soon, and not before the answer.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), waiting).await.unwrap_or_else(|_| panic!("never {what}"));
+}
+
 #[tokio::test]
 async fn hangup_a_hundred_times_tears_and_loses_no_verdict() {
     let (node, program, systemd) = started("level = \"error\"").await;
@@ -71,7 +81,9 @@ async fn hangup_a_hundred_times_tears_and_loses_no_verdict() {
         assert_eq!(node.reason().await, reason, "after {number}");
     }
     asking.saw_at_least(RELOADS / 2).await;
-    assert_eq!(audited(&audit_file(&node), "POLICY_RELOADED").len(), RELOADS);
+    let file = audit_file(&node);
+    until("all reloads", || audited(&file, "POLICY_RELOADED").len() >= RELOADS).await;
+    assert_eq!(audited(&file, "POLICY_RELOADED").len(), RELOADS);
 }
 
 #[tokio::test]
@@ -81,6 +93,7 @@ async fn every_audited_event_is_in_the_audit_file_once_and_only_there() {
     node.verify(hostile, &digest_of(API)).await.unwrap();
     assert_eq!(node.reason_of("registry.acme.example/payments/none:1").await, "TARGET_NOT_FOUND");
     let (file, rotated) = (audit_file(&node), audit_file(&node).with_extension("log.1"));
+    until("both denials", || audited(&file, "DENY").len() == 2).await;
     fs::rename(&file, &rotated).unwrap();
     // A bad configuration does not keep the file from being opened anew.
     write(&node, "threshold = 2", "threshold = 0");
@@ -88,6 +101,7 @@ async fn every_audited_event_is_in_the_audit_file_once_and_only_there() {
     systemd.told_of_a_reload().await;
     assert_eq!(node.reason_of("other.example/x:1").await, "NO_POLICY");
 
+    until("a denial", || file.exists() && !audited(&file, "DENY").is_empty()).await;
     let [invalid, missing] = audited(&rotated, "DENY").try_into().unwrap();
     assert_eq!(
         (&invalid["reference"], &invalid["reason"]),
@@ -105,8 +119,10 @@ async fn every_audited_event_is_in_the_audit_file_once_and_only_there() {
         assert_eq!(audited(&rotated, event).len(), 1, "{event}");
     }
     assert_eq!(audited(&file, "DENY").len(), 1);
-    let log = fs::read_to_string(node.config_file().with_extension("log")).unwrap();
-    assert!(log.contains("reload refused") && log.contains("trust[0].threshold"), "{log}");
+    let log = || fs::read_to_string(node.config_file().with_extension("log")).unwrap();
+    until("a refusal", || log().contains("reload refused")).await;
+    let log = log();
+    assert!(log.contains("trust[0].threshold"), "{log}");
     for audited in ["DENY", "ROOT_TRUSTED", "ANCHOR_"] {
         assert!(!log.contains(audited), "{log}");
     }
@@ -122,6 +138,7 @@ async fn hangup_takes_up_the_log_level() {
     program.signal(Signal::HUP);
     systemd.told_of_a_reload().await;
     node.reason().await;
+    until("a line", || log().contains("ALLOW")).await;
     let text = log();
     let line = text.lines().find(|line| line.contains("ALLOW")).unwrap();
     assert!(line.contains(&format!("verdict{{reference={API:?}")), "{line}");

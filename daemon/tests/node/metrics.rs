@@ -106,6 +106,27 @@ impl Series {
     }
 }
 
+/// Any user of the machine may hold a port.
+#[tokio::test(start_paused = true)]
+async fn metrics_address_that_another_holds_keeps_nobody_from_verdicts_and_is_taken_later() {
+    let mut node = Node::new().await;
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    node.settings.more = format!("[metrics]\nlisten = \"{address}\"");
+    node.start().await;
+    node.trust_becomes("").await;
+    assert_eq!(node.reason().await, "SIGNED");
+    assert_eq!(node.daemon().metrics(), None);
+    drop(other);
+    let taken = async {
+        while TcpStream::connect(address).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), taken).await.expect("it is taken");
+    assert!(scrape(address).await.get("tufd_generation") >= 1.0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn verdicts_are_counted_by_decision_and_reason_and_name_no_image() {
     let (node, address) = watched().await;

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Response, Status};
 use tufd::config::{Config, System};
+use tufd::store::StateDir;
 use tufd_proto::v1;
 use tufd_proto::v1::admin_client::AdminClient;
 use tufd_proto::v1::trust_client::TrustClient;
@@ -100,14 +101,16 @@ impl Node {
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = oneshot::channel();
         let clock = self.clock.clone();
-        let run = tufd::run(
-            tufd::Setup::new(self.config())?,
-            tufd::clock::Clock::new(move || clock.now()),
-            move |running| ready.send(running).unwrap(),
-            async move {
+        let setup = tufd::Setup::new(self.config())?;
+        let run = async move {
+            let state = StateDir::open(&setup.config().state_dir)?;
+            let clock = tufd::clock::Clock::new(move || clock.now());
+            let ready = move |running| ready.send(running).unwrap();
+            let shutdown = async move {
                 let _ = stopped.await;
-            },
-        );
+            };
+            tufd::run(setup, &state, clock, ready, shutdown).await
+        };
         let ended = tokio::spawn(run);
         let Ok(daemon) = is_ready.await else {
             ended.await.unwrap()?;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{PipeReader, PipeWriter, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use testkit::Clock;
 use tufd_proto::v1;
 use tufd_proto::v1::admin_client::AdminClient;
 
-use crate::node::{API, Node, look_up};
+use crate::node::{API, DOMAIN, Node, look_up};
 use crate::site::Manner;
 
 const TUFD: &str = env!("CARGO_BIN_EXE_tufd");
@@ -68,6 +69,46 @@ async fn terminated_it_leaves_no_socket_and_exits_0() {
     program.signal(rustix::process::Signal::TERM);
     assert_eq!(program.0.wait().unwrap().code(), Some(0));
     assert!(!node.socket().exists() && !node.admin_socket().exists());
+}
+
+/// A journal that hangs: whoever holds the other end of stderr does not read.
+#[tokio::test]
+async fn log_that_hangs_holds_up_no_withdrawal_no_verdict_and_no_end() {
+    let mut node = Node::at(Clock::at(jiff::Timestamp::now())).await;
+    node.settings.more = "[log]\nlevel = \"debug\"".to_owned();
+    fs::write(node.config_file(), node.config_text()).unwrap();
+    let (_mute, full) = full_pipe();
+    let mut program = Program::start_saying(&node, &[], full.into());
+    node.attach();
+    node.trust_becomes("").await;
+    let image = "registry.acme.example/payments/none:1";
+    assert_eq!(node.reason_of(image).await, "TARGET_NOT_FOUND");
+    let one_key = node.org.anchor_of(&node.org.root_keys()[..1], None);
+    node.agent.set(DOMAIN, one_key.to_der());
+    node.trust_becomes("ROOT_NOT_COVERED").await;
+    assert_eq!(node.reason_of(image).await, "ROOT_NOT_COVERED");
+
+    program.signal(rustix::process::Signal::TERM);
+    let ended = async {
+        loop {
+            if let Some(status) = program.0.try_wait().unwrap() {
+                break status;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
+    assert_eq!(ended.expect("it ends").code(), Some(0));
+}
+
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let flags = fcntl_getfl(&writer).unwrap();
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();
+    while writer.write(b"\n").is_ok() {}
+    fcntl_setfl(&writer, flags).unwrap();
+    (reader, writer)
 }
 
 #[tokio::test]
@@ -134,10 +175,14 @@ impl Program {
     /// With more in its environment.
     pub(crate) fn start_under(node: &Node, environment: &[(&str, &OsStr)]) -> Self {
         let log = fs::File::create(node.config_file().with_extension("log")).unwrap();
+        Self::start_saying(node, environment, log.into())
+    }
+
+    fn start_saying(node: &Node, environment: &[(&str, &OsStr)], stderr: Stdio) -> Self {
         let mut command = Command::new(TUFD);
         command.args(["run", "--config"]).arg(node.config_file());
         command.envs(environment.iter().copied());
-        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn().unwrap())
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {

@@ -174,6 +174,6 @@ async fn state_directory_in_use_is_refused() {
     let mut second = Node::new().await;
     second.use_state_of(&node);
     let error = second.try_start().await.unwrap_err();
-    assert!(format!("{error:#}").contains("state.dir"), "{error:#}");
+    assert!(format!("{error:#}").contains("is held by"), "{error:#}");
     assert_eq!(node.reason().await, "SIGNED");
 }
