@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 use tufd::clock::Clock;
 use tufd::logging::Logging;
 use tufd::store::{SlotError, StateDir, StateError};
@@ -16,6 +18,10 @@ use tufd::{Running, Setup};
 /// `sysexits.h`: a bad command line; a bad configuration, or a state directory that a newer tufd wrote.
 const USAGE: u8 = 64;
 const CONFIG: u8 = 78;
+/// Of a daemon that had to be cut off.
+const HUNG: i32 = 1;
+/// After SIGTERM. All that has a limit of its own ends before.
+const END_AFTER: Duration = Duration::from_secs(6);
 
 /// Verifies container images against TUF metadata whose root keys come from SPIRE.
 #[derive(Debug, Parser)]
@@ -109,12 +115,20 @@ async fn serve(
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     // Taken over before anything runs: by default it ends a process.
     let hangups = signal(SignalKind::hangup())?;
-    let shutdown = async move {
+    let (stop, stopped) = oneshot::channel();
+    tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         notify(&[NotifyState::Stopping]);
+        let _ = stop.send(());
+        tokio::time::sleep(END_AFTER).await;
+        // The thread that starts the daemon, or takes it down, hangs on a disk itself.
+        std::process::exit(HUNG);
+    });
+    let shutdown = async move {
+        let _ = stopped.await;
     };
     let ready = |running| {
         notify(&[NotifyState::Ready]);
@@ -130,7 +144,10 @@ async fn reload_on(mut hangups: Signal, running: Running, file: PathBuf, logging
         let states: Vec<_> = [NotifyState::Reloading].into_iter().chain(begun).collect();
         notify(&states);
         logging.reopen();
-        if let Some(log) = running.reload(&file) {
+        let (running, file) = (running.clone(), file.clone());
+        // The file may lie on a disk that hangs.
+        let log = tokio::task::spawn_blocking(move || running.reload(&file)).await;
+        if let Ok(Some(log)) = log {
             logging.reload(&log);
         }
         notify(&[NotifyState::Ready]);

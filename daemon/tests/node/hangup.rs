@@ -1,6 +1,7 @@
 //! SIGHUP on the real program: policies, the log's level, the audit file, and what systemd is told.
 
 use std::fs;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -126,6 +127,25 @@ async fn every_audited_event_is_in_the_audit_file_once_and_only_there() {
     for audited in ["DENY", "ROOT_TRUSTED", "ANCHOR_"] {
         assert!(!log.contains(audited), "{log}");
     }
+}
+
+/// A FIFO stands for a file system that hangs.
+#[tokio::test]
+async fn hangup_on_a_file_that_hangs_holds_up_no_verdict_and_no_end() {
+    let (node, mut program, systemd) = started("level = \"error\"").await;
+    fs::remove_file(node.config_file()).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, node.config_file(), rustix::fs::Mode::RWXU).unwrap();
+    program.signal(Signal::HUP);
+    assert!(systemd.told().await.starts_with("RELOADING=1"));
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let mut options = fs::OpenOptions::new();
+    options.write(true).custom_flags(flags);
+    // It can be opened once somebody reads, and is silent until it is closed.
+    until("a reader", || options.open(node.config_file()).map(std::mem::forget).is_ok()).await;
+    assert_eq!(node.reason().await, "SIGNED");
+    program.signal(Signal::TERM);
+    assert_eq!(systemd.told().await, "STOPPING=1");
+    assert_eq!(program.ends().await, Some(0));
 }
 
 #[tokio::test]

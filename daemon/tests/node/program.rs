@@ -89,16 +89,7 @@ async fn log_that_hangs_holds_up_no_withdrawal_no_verdict_and_no_end() {
     assert_eq!(node.reason_of(image).await, "ROOT_NOT_COVERED");
 
     program.signal(rustix::process::Signal::TERM);
-    let ended = async {
-        loop {
-            if let Some(status) = program.0.try_wait().unwrap() {
-                break status;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
-    assert_eq!(ended.expect("it ends").code(), Some(0));
+    assert_eq!(program.ends().await, Some(0));
 }
 
 fn full_pipe() -> (PipeReader, PipeWriter) {
@@ -188,6 +179,19 @@ impl Program {
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Its exit code. It has limits of its own, of a few seconds.
+    pub(crate) async fn ends(&mut self) -> Option<i32> {
+        let ended = async {
+            loop {
+                if let Some(status) = self.0.try_wait().unwrap() {
+                    break status.code();
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), ended).await.expect("it ends")
     }
 
     fn kill(&mut self) {
