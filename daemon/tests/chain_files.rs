@@ -206,6 +206,39 @@ fn chain_leftovers_of_a_kill_are_removed() {
 }
 
 #[test]
+fn chain_files_deleted_or_cut_under_us_are_written_again() {
+    let damages: [fn(&Path); 3] = [
+        |dir| fs::remove_dir_all(dir.parent().unwrap()).unwrap(),
+        |dir| fs::remove_file(dir.join(Sha256::of(b"root").to_string())).unwrap(),
+        |dir| fs::write(dir.join(Sha256::of(b"root").to_string()), b"").unwrap(),
+    ];
+    for (number, damage) in damages.into_iter().enumerate() {
+        let (state, dir) = kept();
+        let running = open(&state);
+        damage(&dir);
+        running.keep(chain(2)).unwrap();
+        let again = open(&state);
+        assert_eq!((again.left(), &*again.kept()), (Left::Whole, &chain(2)), "{number}");
+    }
+}
+
+/// After a failure nobody knows which index is on the disk: here it is one that `ours` does not know of.
+#[test]
+fn chain_failure_removes_nothing_that_an_index_may_name() {
+    let (state, dir) = kept();
+    let ours = open(&state);
+    open(&state).keep(chain(2)).unwrap();
+    fs::create_dir(dir.join("index.new")).unwrap();
+    ours.keep(chain(3)).unwrap_err();
+    let again = open(&state);
+    assert_eq!((again.left(), &*again.kept()), (Left::Whole, &chain(2)));
+    fs::remove_dir(dir.join("index.new")).unwrap();
+    ours.keep(chain(3)).unwrap();
+    assert_eq!(*open(&state).kept(), chain(3));
+    assert_eq!(names(&dir).len(), ROLES + 4);
+}
+
+#[test]
 fn chain_left_for_ever_is_forgotten() {
     let (state, dir) = kept();
     ChainDir::forget(state.path(), &scope(1));

@@ -128,10 +128,11 @@ impl ChainDir {
         let written = self.write(&kept.index, &next);
         if written.is_ok() {
             *kept = next;
-            self.sweep(&[&kept.index]);
+            let used: BTreeSet<String> = kept.index.names().collect();
+            self.sweep(|name| name != INDEX && !used.contains(name));
         } else {
-            // Where the replacing of the index failed, either may be there.
-            self.sweep(&[&kept.index, &next.index]);
+            // Which index is on the disk is not known: it may be one that an earlier failure left there.
+            self.sweep(durable::is_temporary);
         }
         written.map_err(|source| ChainError { path: self.dir.clone(), source })
     }
@@ -152,8 +153,8 @@ impl ChainDir {
         let there: BTreeSet<String> = before.names().collect();
         let contents = next.index.files.iter().zip(next.files.values());
         let new: BTreeMap<String, &[u8]> = contents
+            .filter(|(entry, _)| !there.contains(&entry.name()) || !entry.is_in(&self.dir))
             .map(|(entry, bytes)| (entry.name(), &**bytes))
-            .filter(|(name, _)| !there.contains(name))
             .collect();
         self.write_new(&new)?;
         let body = serde_json::to_vec(&next.index)?;
@@ -189,12 +190,10 @@ impl ChainDir {
         Ok(())
     }
 
-    /// Removes what none of these names, also what a kill left behind.
-    fn sweep(&self, indices: &[&Index]) {
-        let used: BTreeSet<String> = indices.iter().flat_map(|index| index.names()).collect();
+    /// Removes what nobody needs, also what a kill left behind.
+    fn sweep(&self, unneeded: impl Fn(&str) -> bool) {
         for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name == INDEX || used.contains(&name) {
+            if !unneeded(&entry.file_name().to_string_lossy()) {
                 continue;
             }
             if let Err(error) = std::fs::remove_file(entry.path()) {
@@ -227,6 +226,12 @@ impl Index {
 impl Entry {
     fn name(&self) -> String {
         self.sha256.to_string()
+    }
+
+    /// Whether it is still there: somebody may have deleted it under us.
+    fn is_in(&self, dir: &Path) -> bool {
+        let found = dir.join(self.name()).symlink_metadata();
+        found.is_ok_and(|found| found.is_file() && found.len() == self.length)
     }
 
     fn read(&self, dir: &Path) -> Result<Arc<[u8]>, String> {

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+const TEMPORARY: &str = ".new";
+
 /// Replaces `dir/name`: a temporary file, fsync, rename over the name, fsync of the directory.
 ///
 /// A failed fsync is final for its file (the kernel may have dropped the pages), so a retry starts with a new one.
@@ -37,7 +39,12 @@ pub(super) fn write_temporary(dir: &Path, name: &str, parts: &[&[u8]]) -> io::Re
 
 /// The name under which `dir/name` is written.
 pub(super) fn temporary(dir: &Path, name: &str) -> PathBuf {
-    dir.join(format!("{name}.new"))
+    dir.join(format!("{name}{TEMPORARY}"))
+}
+
+/// Whether it is the name of such a file.
+pub(super) fn is_temporary(name: &str) -> bool {
+    name.ends_with(TEMPORARY)
 }
 
 /// Makes the names in a directory durable.

@@ -25,7 +25,7 @@ pub type ChainFiles = BTreeMap<ChainFile, Arc<[u8]>>;
 pub enum ChainFile {
     /// The newest trusted root.
     Root,
-    /// The root before it, whose keys may be the ones that cover it.
+    /// The root before it, which is still the trusted one where a kill came before the floor of the newest.
     Predecessor,
     /// The timestamp.
     Timestamp,

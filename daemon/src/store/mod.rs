@@ -9,7 +9,8 @@
 //! | `db/` | a second copy of these, and what was allowed, in sled ([`Cache`]) | no: the same gate; a filter and no proof |
 //! | `db.corrupt-*` | databases set aside | no |
 //!
-//! A start reads all but `db`, and writes nothing. Who can write the directory is root's equal; there is no MAC. What is
+//! A start reads all but `db`, and gives a verdict whatever cannot be written. It writes its pid, a `schema` or privacy that
+//! the directory lacks, and an epoch that was raised. Who can write the directory is root's equal; there is no MAC. What is
 //! checked here finds damage. Every call blocks on the disk: from async code, use `spawn_blocking`.
 
 mod allowed;
