@@ -1,7 +1,8 @@
 //! The database follows what is trusted, in the background: no verdict and no refresh ever waits for it.
 //!
 //! It is a second copy of the last chains, taken up where the plain files are damaged, and it remembers what was allowed.
-//! A database that is damaged, or older than the floor file, is set aside and made anew from memory.
+//! A database that is damaged is set aside and made anew from memory; one that is only older than the floor file, which
+//! any kill leaves behind, is brought up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub struct Follower(Arc<Followed>);
 
 #[derive(Debug)]
 struct Followed {
-    /// The newest chain of each trust that the floors know of.
+    /// The newest chain of each scope, of which the floor file on the disk knows. None, where the scope was left.
     newest: Mutex<BTreeMap<Scope, Arc<ChainFiles>>>,
     changed: Notify,
     allowed: Arc<Allowed>,
@@ -110,7 +111,7 @@ impl Follower {
         }
     }
 
-    /// Brings the database up for the last time and closes it: one left behind would look older than the floor file.
+    /// Brings the database up for the last time and closes it, so that it is no older than the floor file.
     pub(crate) async fn finish(self) {
         let last = move || {
             let mut database = self.database();
@@ -231,7 +232,11 @@ impl Database {
             };
             let replayed = replay(&mut read, &floors);
             if let Some(older) = &replayed.older {
-                bad = Some(format!("it is older than the floor file: {older}"));
+                tracing::info!(
+                    trust = scope.trust,
+                    why = older,
+                    "the database is older than the floor file; it will follow"
+                );
             }
             // The trust may have what it needs.
             let _ = taker.send(replayed);
@@ -243,6 +248,12 @@ impl Database {
 
 impl Open {
     fn bring_up(&mut self, follower: &Follower) -> Result<(), CacheError> {
+        // First what is nowhere else: the chains are in the plain files.
+        let unsaved = follower.0.allowed.unsaved();
+        if !unsaved.is_empty() {
+            self.cache.put_allowed(&unsaved)?;
+            follower.0.allowed.saved(&unsaved);
+        }
         let newest = follower.newest().clone();
         for (scope, files) in newest {
             let held = self.held.get(&scope).cloned();
@@ -259,11 +270,6 @@ impl Open {
             self.cache.put(&new)?;
             self.cache.retain(&scope, &files.keys().map(key).collect::<BTreeSet<_>>())?;
             self.held.insert(scope, files);
-        }
-        let unsaved = follower.0.allowed.unsaved();
-        if !unsaved.is_empty() {
-            self.cache.put_allowed(&unsaved)?;
-            follower.0.allowed.saved(&unsaved);
         }
         Ok(())
     }
