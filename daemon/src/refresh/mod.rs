@@ -288,7 +288,11 @@ impl Task {
     async fn reset_time_floor(&self) -> Result<Option<Timestamp>, RefreshError> {
         let Keeper { record, board, trust, .. } = &self.keeper;
         let floors = record.floors_now();
-        record.floors(&floors.without_time()).await?;
+        if let Err(error) = record.floors(&floors.without_time()).await {
+            // In memory the floor is gone, and the next write would take that along although the operator was told no.
+            let _ = record.floors(&floors).await;
+            return Err(error);
+        }
         board.update(&trust.name, |view| view.time_floor = None);
         Ok(floors.time())
     }
