@@ -50,7 +50,7 @@ struct Text {
     text: String,
 }
 
-/// Why nothing was exported, or nothing imported. Of the state directory nothing was changed.
+/// Why nothing was exported, or not all imported.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The floor file was never written.
@@ -119,8 +119,10 @@ pub enum BackupError {
     /// The floor file cannot be read or written.
     #[error("the floor file cannot be used")]
     Floors(#[from] SlotError),
-    /// The chains cannot be written.
-    #[error("the chain of a trust cannot be written")]
+    /// The chains cannot be written; the floors are.
+    #[error(
+        "the floors were imported, the chain of a trust cannot be written: import it again, or let tufd fetch it"
+    )]
     Chain(#[from] ChainError),
 }
 
@@ -194,68 +196,63 @@ impl Backup {
         self.exported
     }
 
-    /// Puts all of it into a state directory that knows none of its trust domains. Where the directory had lost its
-    /// floors, no verdict is given until every source verified, as without the import.
+    /// Puts all of it into a state directory that knows no other floors of its trust domains. Where the directory had
+    /// lost its floors, no verdict is given until every source verified, as without the import.
     ///
     /// # Errors
-    /// [`BackupError`]: the directory is as it was.
+    /// [`BackupError`]: floors and chains are as they were. Only after [`BackupError::Chain`] the floors of all trust
+    /// domains are there, and the chains of some: a daemon that starts on it fetches the others, and the same document
+    /// can be imported again.
     pub fn import(&self, dir: &Path) -> Result<(), BackupError> {
         self.trusts.iter().try_for_each(|(domain, kept)| kept.check(domain))?;
         let state = StateDir::open(dir)?;
         let (ledger, found) = Ledger::open(dir)?;
-        let pages = ledger.pages();
+        let before = ledger.pages();
         let known = |(domain, kept): &(&String, &Kept)| {
-            let page = pages.get(*domain);
-            page.is_some_and(|page| page.has_floors() || page.epoch > kept.page.epoch)
+            let other = |page: &Page| page.has_floors() && page.floors != kept.page.floors;
+            before.get(*domain).is_some_and(|page| other(page) || page.epoch > kept.page.epoch)
         };
         if let Some((domain, _)) = self.trusts.iter().find(known) {
             return Err(BackupError::Known { dir: dir.to_owned(), domain: domain.clone() });
         }
-        let mut made = Vec::new();
-        let imported = self.put(&state, &ledger, found, &mut made);
-        if imported.is_err() {
-            made.iter().for_each(|scope| ChainDir::forget(dir, scope));
-        }
-        imported
-    }
-
-    /// Chains first: floors without them would only cost a refresh, chains without floors are a loss.
-    fn put(
-        &self,
-        state: &StateDir,
-        ledger: &Ledger,
-        found: Found,
-        made: &mut Vec<Scope>,
-    ) -> Result<(), BackupError> {
-        let mut pages = ledger.pages();
+        let (mut pages, mut chains) = (before.clone(), Vec::new());
         for (domain, kept) in &self.trusts {
-            let scope = kept.scope(domain);
-            let chain = ChainDir::open(state.path(), &scope);
-            let nothing = chain.left() == Left::Nothing;
-            let before = pages.remove(domain).unwrap_or_default();
-            let floors_lost =
-                kept.page.floors_lost || before.floors_lost || found.is_loss(state, &chain);
-            // What is still there may be newer.
-            let there = chain.kept();
-            let good = replay(|file| there.get(file).cloned(), &kept.page.floors).chain.is_some();
-            if !good && !kept.chain.is_empty() {
-                if nothing {
-                    made.push(scope);
-                }
-                chain.keep(kept.files())?;
-            }
-            // What the agent said here is newer than what it said there.
-            let heard = before.anchor != AnchorState::default();
-            let anchor = if heard { before.anchor } else { kept.page.anchor.clone() };
-            pages.insert(domain.clone(), Page { floors_lost, anchor, ..kept.page.clone() });
+            let chain = ChainDir::open(state.path(), &kept.scope(domain));
+            let before = before.get(domain);
+            let mut page = kept.page_after(before);
+            page.floors_lost |= found.is_loss(before, &state, &chain);
+            pages.insert(domain.clone(), page);
+            chains.push((chain, kept));
         }
-        Ok(ledger.adopt(pages)?)
+        // Floors first: without chains they only cost a refresh, chains without floors are a loss.
+        ledger.adopt(pages)?;
+        chains.iter().try_for_each(|(chain, kept)| kept.keep_in(chain))
     }
 }
 
 impl Kept {
     fn scope(&self, domain: &str) -> Scope {
         Scope { trust: domain.to_owned(), epoch: self.page.epoch }
+    }
+
+    /// What the floor file is to hold.
+    fn page_after(&self, before: Option<&Page>) -> Page {
+        let Some(before) = before else { return self.page.clone() };
+        // What the agent said here is newer than what it said there.
+        let heard = before.anchor != AnchorState::default();
+        let anchor = if heard { &before.anchor } else { &self.page.anchor }.clone();
+        let floors_lost = self.page.floors_lost || before.floors_lost;
+        Page { anchor, floors_lost, ..self.page.clone() }
+    }
+
+    /// Keeps the files, unless what is there passes: it may be newer.
+    fn keep_in(&self, chain: &ChainDir) -> Result<(), BackupError> {
+        let there = chain.kept();
+        let good = replay(|file| there.get(file).cloned(), &self.page.floors).chain.is_some();
+        if !good && !self.chain.is_empty() {
+            chain.keep(self.files())?;
+        }
+        Ok(())
     }
 
     fn files(&self) -> ChainFiles {

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tufd_tuf::anchor::AnchorState;
@@ -41,6 +42,18 @@ impl Page {
     pub fn has_floors(&self) -> bool {
         self.floors != Floors::default()
     }
+
+    fn begin(&mut self, epoch: u64) -> Chain {
+        match self.epoch {
+            before if before < epoch => {
+                self.epoch = epoch;
+                (self.floors, self.floors_lost) = (self.floors.anew(), false);
+                Chain::New { before }
+            }
+            kept if kept > epoch => Chain::Higher { kept },
+            _ => Chain::Same,
+        }
+    }
 }
 
 /// Whether the floor file was there.
@@ -55,15 +68,17 @@ pub enum Found {
 }
 
 impl Found {
-    /// Whether a trust had floors and they are gone. A chain and a database come after the floor file, so where one of
-    /// them is left without it, both slots were deleted.
+    /// Whether a trust had floors and they are gone. A page of the floor file comes before anything else of its trust:
+    /// where something is left without one, it was deleted, or damaged while the trust was not configured.
     #[must_use]
-    pub(crate) fn is_loss(self, state: &StateDir, chain: &ChainDir) -> bool {
-        match self {
-            Self::Intact => false,
-            Self::Never => chain.left() != Left::Nothing || state.database().exists(),
-            Self::Lost => true,
-        }
+    pub(crate) fn is_loss(self, page: Option<&Page>, state: &StateDir, chain: &ChainDir) -> bool {
+        let something_is_left = || chain.left() != Left::Nothing;
+        page.is_none()
+            && match self {
+                Self::Intact => something_is_left(),
+                Self::Never => something_is_left() || state.database().exists(),
+                Self::Lost => true,
+            }
     }
 }
 
@@ -84,16 +99,26 @@ pub enum Chain {
     },
 }
 
-/// The floor file in memory and on the disk.
+/// The floor file in memory and on the disk. Who reads never waits for the disk.
 #[derive(Debug, Clone)]
-pub struct Ledger(Arc<Mutex<Inner>>);
+pub struct Ledger(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// Held by a writer while it waits for the disk. Taken before `book`, so that no write ends with an older book than
+    /// the one before it.
+    disk: Mutex<Disk>,
+    /// Held for moments only.
+    book: Mutex<Book>,
+    /// Whether a write is under way, or the newest failed.
+    behind: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Disk {
     slots: Slots<Book>,
-    book: Book,
-    /// Whether the disk lacks what is in memory, because a write failed.
-    unwritten: bool,
+    /// What the slots are known to hold.
+    holds: Option<Book>,
 }
 
 /// Why the floor file could not be written.
@@ -114,12 +139,14 @@ impl Ledger {
     /// [`SlotError`]: a newer format, or a directory that cannot be read.
     pub fn open(dir: &Path) -> Result<(Self, Found), SlotError> {
         let (slots, loaded) = Slots::open(dir)?;
-        let (book, found) = match loaded {
-            Loaded::Found(book) => (book, Found::Intact),
-            Loaded::Never => (Book::default(), Found::Never),
-            Loaded::Lost => (Book::default(), Found::Lost),
+        let (holds, found) = match loaded {
+            Loaded::Found(book) => (Some(book), Found::Intact),
+            Loaded::Never => (None, Found::Never),
+            Loaded::Lost => (None, Found::Lost),
         };
-        Ok((Self(Arc::new(Mutex::new(Inner { slots, book, unwritten: false }))), found))
+        let book = Mutex::new(holds.clone().unwrap_or_default());
+        let (disk, behind) = (Mutex::new(Disk { slots, holds }), AtomicBool::new(false));
+        Ok((Self(Arc::new(Inner { disk, book, behind })), found))
     }
 
     /// Opens the page of a trust under the configured epoch. Raising the epoch is the only way to leave a chain: the
@@ -128,49 +155,41 @@ impl Ledger {
     /// # Errors
     /// [`SlotError`]
     pub fn begin(&self, domain: &str, epoch: u64) -> Result<(Page, Chain), SlotError> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let page =
-            inner.book.trusts.entry(domain.to_owned()).or_insert(Page { epoch, ..Page::default() });
-        let chain = match page.epoch {
-            before if before < epoch => {
-                page.epoch = epoch;
-                (page.floors, page.floors_lost) = (page.floors.anew(), false);
-                Chain::New { before }
-            }
-            kept if kept > epoch => Chain::Higher { kept },
-            _ => Chain::Same,
+        let (page, chain) = {
+            let mut book = self.book();
+            let new = || Page { epoch, ..Page::default() };
+            let page = book.trusts.entry(domain.to_owned()).or_insert_with(new);
+            let chain = page.begin(epoch);
+            (page.clone(), chain)
         };
-        let page = page.clone();
         if matches!(chain, Chain::New { .. }) {
-            inner.write()?;
+            self.write(|_| {})?;
         }
         Ok((page, chain))
     }
 
-    /// Notes that the floors of a trust are lost. Blocks nothing and writes nothing: the next write takes it along, and
-    /// until then a restart finds the same.
+    /// Notes that the floors of a trust are lost. Writes nothing: the next write takes it along, and until then a restart
+    /// finds the same.
     pub fn lose_floors(&self, domain: &str) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.book.trusts.entry(domain.to_owned()).or_default().floors_lost = true;
+        self.book().trusts.entry(domain.to_owned()).or_default().floors_lost = true;
     }
 
     /// The page of a trust as it stands.
     #[must_use]
     pub fn page(&self, domain: &str) -> Page {
-        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.book.trusts.get(domain).cloned().unwrap_or_default()
+        self.book().trusts.get(domain).cloned().unwrap_or_default()
     }
 
-    /// Whether the disk lacks what is in memory, because a write failed. Waits for a write under way.
+    /// Whether the disk may lack what is in memory, because a write is under way or the newest failed.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).unwritten
+        self.0.behind.load(Relaxed)
     }
 
     /// All pages, by trust domain.
     #[must_use]
     pub fn pages(&self) -> BTreeMap<String, Page> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).book.trusts.clone()
+        self.book().trusts.clone()
     }
 
     /// Makes these pages all there is, for an import. Blocks on the disk.
@@ -178,9 +197,7 @@ impl Ledger {
     /// # Errors
     /// [`SlotError`]
     pub(crate) fn adopt(&self, trusts: BTreeMap<String, Page>) -> Result<(), SlotError> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.book = Book { trusts };
-        inner.write()
+        self.write(|book| *book = Book { trusts })
     }
 
     /// Changes the page of a trust and returns when that is on the disk. In memory the change stands in any case, and
@@ -193,24 +210,86 @@ impl Ledger {
         domain: &str,
         change: impl FnOnce(&mut Page) + Send + 'static,
     ) -> Result<(), LedgerError> {
-        let (inner, domain) = (Arc::clone(&self.0), domain.to_owned());
+        let (ledger, domain) = (self.clone(), domain.to_owned());
         let written = tokio::task::spawn_blocking(move || {
-            let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
-            let page = inner.book.trusts.entry(domain).or_default();
-            let before = page.clone();
-            change(page);
-            // Nothing new is still to be written where it did not get to the disk the last time.
-            if *page == before && !inner.unwritten { Ok(()) } else { inner.write() }
+            ledger.write(|book| change(book.trusts.entry(domain).or_default()))
         });
         Ok(written.await??)
     }
+
+    /// Has the page of a trust on the disk, before anything else of that trust is.
+    ///
+    /// # Errors
+    /// [`LedgerError`]
+    pub async fn hold(&self, domain: &str) -> Result<(), LedgerError> {
+        self.record(domain, |_| {}).await
+    }
+
+    /// Changes the book and writes it, with all that was noted by then, unless the disk holds just that.
+    fn write(&self, change: impl FnOnce(&mut Book)) -> Result<(), SlotError> {
+        let mut disk = self.0.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        let book = {
+            let mut book = self.book();
+            change(&mut book);
+            book.clone()
+        };
+        if disk.holds.as_ref() == Some(&book) {
+            return Ok(());
+        }
+        self.0.behind.store(true, Relaxed);
+        disk.holds = None; // either, where the write fails
+        disk.slots.write(&book)?;
+        disk.holds = Some(book);
+        self.0.behind.store(false, Relaxed);
+        Ok(())
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl Inner {
-    fn write(&mut self) -> Result<(), SlotError> {
-        self.unwritten = true;
-        self.slots.write(&self.book)?;
-        self.unwritten = false;
-        Ok(())
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stalled_disk_delays_writers_and_nobody_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ledger, _) = Ledger::open(dir.path()).unwrap();
+        let stalled = ledger.0.disk.lock().unwrap();
+        let writer = {
+            let ledger = ledger.clone();
+            tokio::spawn(async move { ledger.record("a", |page| page.epoch = 7).await })
+        };
+        let (tell, told) = mpsc::channel();
+        let reader = ledger.clone();
+        std::thread::spawn(move || {
+            reader.lose_floors("a");
+            tell.send((reader.page("a").floors_lost, reader.is_behind(), reader.pages().len()))
+        });
+        assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok((true, false, 1)));
+        drop(stalled);
+        writer.await.unwrap().unwrap();
+        let (again, _) = Ledger::open(dir.path()).unwrap();
+        assert_eq!(again.page("a"), Page { epoch: 7, floors_lost: true, ..Page::default() });
+    }
+
+    #[tokio::test]
+    async fn what_was_noted_before_a_write_that_failed_comes_with_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ledger, _) = Ledger::open(dir.path()).unwrap();
+        let block = dir.path().join("floors.0.new");
+        std::fs::create_dir(&block).unwrap();
+        ledger.record("a", |page| page.epoch = 7).await.unwrap_err();
+        assert!(ledger.is_behind());
+        std::fs::remove_dir(block).unwrap();
+        ledger.hold("b").await.unwrap();
+        assert!(!ledger.is_behind());
+        let (again, found) = Ledger::open(dir.path()).unwrap();
+        assert_eq!((found, again.pages()), (Found::Intact, ledger.pages()));
     }
 }

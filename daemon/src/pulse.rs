@@ -50,10 +50,7 @@ impl Pulse {
 
     async fn watch_floors(&self) {
         loop {
-            let ledger = self.ledger.clone();
-            if let Ok(behind) = spawn_blocking(move || ledger.is_behind()).await {
-                self.counts.floors_unwritten.store(behind, Relaxed);
-            }
+            self.counts.floors_unwritten.store(self.ledger.is_behind(), Relaxed);
             sleep(EVERY).await;
         }
     }

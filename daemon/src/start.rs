@@ -116,6 +116,7 @@ impl<'s> LeftBehind<'s> {
 
     /// What our own files still know of a trust.
     fn restore(&mut self, config: &Config, trust: &TrustConfig) -> Result<Restored> {
+        let before = self.ledger.pages().remove(trust.trust_domain.as_str());
         let page = self.begin(trust)?;
         let scope = Scope { trust: trust.trust_domain.to_string(), epoch: page.epoch };
         let chain = ChainDir::open(self.state.path(), &scope);
@@ -128,7 +129,7 @@ impl<'s> LeftBehind<'s> {
         if answers.is_some() && chain.left() == Left::Whole {
             self.follower.follow(&scope, kept);
         }
-        let lost = page.floors_lost || self.found.is_loss(self.state, &chain);
+        let lost = page.floors_lost || self.found.is_loss(before.as_ref(), self.state, &chain);
         if lost {
             // The next write makes the floor file whole again, and must not make it look as if nothing had been lost.
             self.ledger.lose_floors(&scope.trust);

@@ -89,7 +89,9 @@ impl Record {
         Ok(self.ledger.record(&self.scope.trust, |page| page.floors_lost = false).await?)
     }
 
+    /// The page comes first: files without one count as a loss of floors.
     async fn keep(&self, files: ChainFiles) -> Result<(), RefreshError> {
+        self.ledger.hold(&self.scope.trust).await?;
         let chain = Arc::clone(&self.chain);
         Ok(tokio::task::spawn_blocking(move || chain.keep(files)).await??)
     }

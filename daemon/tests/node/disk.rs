@@ -2,6 +2,7 @@
 //! answers from the rest, and is whole again after a refresh, without a human.
 
 use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
@@ -114,44 +115,62 @@ async fn files_and_database_damaged_a_refresh_brings_all_back() {
     assert_eq!(node.reason().await, "SIGNED");
 }
 
+/// Each kill leaves such a one.
 #[tokio::test(start_paused = true)]
-async fn database_older_than_the_floors_is_set_aside_and_made_anew() {
-    let mut node = stopped().await;
-    let older = copy_database(&node);
-    node.start().await;
-    node.publish_image(NEWER);
-    assert_eq!(node.refresh().await.error, "");
-    node.stop().await;
+async fn database_older_than_the_floors_is_brought_up() {
+    let mut node = Node::allowing().await;
+    go_back_to_an_older_database(&mut node).await;
     let floors = fs::read(node.state().join("floors.0")).unwrap();
-    fs::remove_dir_all(db(&node)).unwrap();
-    fs::rename(older, db(&node)).unwrap();
-
     start_alone(&mut node).await;
-    node.trust_until("set aside", |_| set_aside(&node) == 1).await;
     assert_eq!(node.reason_of(NEWER).await, "SIGNED");
     node.stop().await;
     assert_eq!(fs::read(node.state().join("floors.0")).unwrap(), floors);
     fs::remove_dir_all(chains(&node)).unwrap();
     node.start().await;
     assert_eq!(node.reason_of(NEWER).await, "SIGNED");
-    assert_eq!(set_aside(&node), 1);
+    assert_eq!(set_aside(&node), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn database_older_than_the_floors_answers_nothing() {
-    let mut node = stopped().await;
-    let older = copy_database(&node);
-    node.start().await;
+    let mut node = Node::allowing().await;
+    go_back_to_an_older_database(&mut node).await;
+    fs::remove_dir_all(chains(&node)).unwrap();
+    start_alone(&mut node).await;
+    node.trust_until("the database's root", |entry| entry.root.is_some()).await;
+    assert_eq!(node.reason().await, "NO_VALID_CHAIN");
+    node.restart().await;
+    node.trust_until("the database's root", |entry| entry.root.is_some()).await;
+    assert_eq!(node.reason().await, "NO_VALID_CHAIN");
+    assert_eq!(set_aside(&node), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_deleted_under_a_running_node_are_written_again() {
+    let mut node = Node::allowing().await;
+    fs::remove_dir_all(chains(&node)).unwrap();
     node.publish_image(NEWER);
     assert_eq!(node.refresh().await.error, "");
     node.stop().await;
-    for lost in [db(&node), chains(&node)] {
-        fs::remove_dir_all(lost).unwrap();
-    }
-    fs::rename(older, db(&node)).unwrap();
+    fs::remove_dir_all(db(&node)).unwrap(); // no second copy helps
     start_alone(&mut node).await;
-    node.trust_until("set aside", |_| set_aside(&node) == 1).await;
-    assert_eq!(node.reason().await, "NO_VALID_CHAIN");
+    assert_eq!(node.reason_of(NEWER).await, "SIGNED");
+}
+
+/// A kill before the first floor file must leave a new node, and not one that lost its floors.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_kept_before_the_floor_file() {
+    let mut node = Node::new().await;
+    let block = node.state().join("floors.0.new");
+    fs::create_dir_all(&block).unwrap();
+    fs::set_permissions(node.state(), fs::Permissions::from_mode(0o700)).unwrap();
+    node.start().await;
+    node.trust_until("an error", |entry| entry.last_error.contains("cannot write")).await;
+    node.stop().await;
+    assert!(!chains(&node).exists() && !db(&node).exists());
+    fs::remove_dir(block).unwrap();
+    start_alone(&mut node).await;
+    assert_eq!(node.trust().await.reason, "NO_TRUST");
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,6 +279,18 @@ async fn stopped() -> Node {
     let mut node = Node::allowing().await;
     node.stop().await;
     node
+}
+
+/// Stops the node when it has published [`NEWER`], and puts back the database from before.
+async fn go_back_to_an_older_database(node: &mut Node) {
+    node.stop().await;
+    let older = copy_database(node);
+    node.start().await;
+    node.publish_image(NEWER);
+    assert_eq!(node.refresh().await.error, "");
+    node.stop().await;
+    fs::remove_dir_all(db(node)).unwrap();
+    fs::rename(older, db(node)).unwrap();
 }
 
 /// Starts it while agent and repository are down.

@@ -4,7 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use testkit::{Org, damage};
-use tufd_proto::v1::TrustEntry;
+use tufd_proto::v1::trust_client::TrustClient;
+use tufd_proto::v1::{GetTrustRequest, TrustEntry};
+use tufpub::{AnchorBundle, Signer as _};
 
 use crate::node::{API, DOMAIN, Node};
 use crate::site::{Manner, Site};
@@ -76,6 +78,52 @@ async fn floor_slot_damaged_the_other_one_answers() {
         node.start().await;
         assert_eq!(node.reason().await, "SIGNED", "{slot}");
     }
+}
+
+/// Its page went with the others, and no write since has noted that.
+#[tokio::test(start_paused = true)]
+async fn floors_lost_while_a_trust_was_not_configured_are_lost_when_it_is_again() {
+    let mut node = Node::new().await;
+    let (domain, url) = ("tuf-root.other.example", node.site.url());
+    let keys: Vec<_> = node.org.root_keys().iter().map(|key| key.public_key().clone()).collect();
+    let bundle = AnchorBundle::new(&domain.parse().unwrap(), &keys, None).unwrap();
+    node.agent.set(domain, bundle.to_der());
+    let other = format!(
+        "[[trust]]\nname = \"other\"\ntrust_domain = {domain:?}\nthreshold = 2\nmetadata = [{url:?}]"
+    );
+    node.settings.more = other.clone();
+    node.start().await;
+    until_other(&node, "").await;
+    node.trust_becomes("").await;
+    node.stop().await;
+    SLOTS.iter().for_each(|slot| damage_slot(&node, slot));
+    node.settings.more.clear();
+    node.start().await;
+    node.trust_becomes("").await;
+    node.stop().await;
+
+    node.settings.more = other;
+    node.site.behave(Manner::Gone);
+    node.start().await;
+    assert_eq!(node.trust().await.reason, "");
+    until_other(&node, "FLOORS_LOST").await;
+    node.site.behave(Manner::Well);
+    until_other(&node, "").await;
+}
+
+/// Waits until this is the reason of the second trust.
+async fn until_other(node: &Node, reason: &str) {
+    let mut found = None;
+    for _ in 0..10_000 {
+        let request = GetTrustRequest { trust: "other".into() };
+        let state = TrustClient::new(node.channel()).get_trust(request).await.unwrap();
+        found = Some(state.into_inner().trusts.remove(0).reason);
+        if found.as_deref() == Some(reason) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{found:?} never became {reason:?}");
 }
 
 #[tokio::test(start_paused = true)]

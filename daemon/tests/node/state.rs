@@ -123,10 +123,32 @@ async fn import_that_cannot_be_written_leaves_nothing_behind() {
     let said = tufctl(&["state", "import", "--dir", utf8(&dir), utf8(&file)]);
     assert_eq!(said.status.code(), Some(1));
     assert!(text(&said.stderr).contains("cannot write"), "{}", text(&said.stderr));
-    assert_eq!(fs::read_dir(dir.join("chains")).unwrap().count(), 0);
+    assert!(!dir.join("chains").exists());
     fs::remove_dir(dir.join("floors.0.new")).unwrap();
     let said = tufctl(&["state", "import", "--dir", utf8(&dir), utf8(&file)]);
     assert!(said.status.success(), "{}", text(&said.stderr));
+}
+
+#[tokio::test(start_paused = true)]
+async fn import_whose_chain_cannot_be_written_is_no_loss_and_can_be_repeated() {
+    let mut node = Node::allowing().await;
+    let file = export(&node);
+    node.stop().await;
+    fs::rename(node.state(), node.state().with_extension("old")).unwrap();
+    fs::create_dir(node.state()).unwrap();
+    fs::set_permissions(node.state(), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(node.state().join("chains"), b"no directory").unwrap();
+    let said = import(&node, &file);
+    assert_eq!(said.status.code(), Some(1));
+    assert!(text(&said.stderr).contains("floors were imported"), "{}", text(&said.stderr));
+    start_alone(&mut node).await;
+    assert_eq!(node.trust().await.reason, "NO_TRUST");
+    node.stop().await;
+    fs::remove_file(node.state().join("chains")).unwrap();
+    let said = import(&node, &file);
+    assert!(said.status.success(), "{}", text(&said.stderr));
+    node.start().await;
+    assert_eq!(node.reason().await, "SIGNED");
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,6 +229,26 @@ async fn time_floor_falls_only_by_the_operators_word() {
     assert_eq!(node.reason_of(API).await, "SIGNED");
     node.restart().await;
     assert_eq!(node.refresh().await.error, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_floor_stands_where_its_reset_cannot_be_written() {
+    let mut node = Node::allowing().await;
+    let begin = node.clock.now();
+    node.clock.advance(SignedDuration::from_hours(30));
+    node.publish();
+    assert_eq!(node.refresh().await.error, "");
+    node.clock.set(begin);
+    node.publish();
+    let blocks = SLOTS.map(|slot| node.state().join(format!("{slot}.new")));
+    blocks.iter().for_each(|block| fs::create_dir(block).unwrap());
+    let mut admin = AdminClient::new(node.admin());
+    let request = ResetTimeFloorRequest { trust: "acme".into() };
+    admin.reset_time_floor(request).await.unwrap_err();
+    blocks.iter().for_each(|block| fs::remove_dir(block).unwrap());
+    assert!(node.refresh().await.error.contains("expired"));
+    node.restart().await;
+    assert!(node.refresh().await.error.contains("expired"));
 }
 
 fn export(node: &Node) -> PathBuf {
