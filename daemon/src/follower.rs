@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
-use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::time::{sleep, timeout};
 use tufd_tuf::floors::Floors;
 
 use crate::causes::in_one_line;
@@ -51,6 +51,8 @@ const GATHER: Duration = Duration::from_millis(250);
 /// Between tries where the database cannot be used, doubling.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
+/// A turn that takes longer hangs.
+const TURN_LONG: Duration = Duration::from_secs(60);
 
 impl Follower {
     /// The database in `dir` follows also what is noted in `allowed`. It is opened by `run`.
@@ -80,8 +82,8 @@ impl Follower {
         let (mut pause, mut said) = (PAUSE, None);
         loop {
             let follower = self.clone();
-            let turn = move || follower.database().turn(&follower);
-            let error = match spawn_blocking(turn).await {
+            let turn = spawn_blocking(move || follower.database().turn(&follower));
+            let error = match self.end_of(turn).await {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(in_one_line(&error)),
                 Err(panicked) => Some(panicked.to_string()),
@@ -109,6 +111,16 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// A turn that hangs follows nothing, whatever comes of it.
+    async fn end_of<T>(&self, mut turn: JoinHandle<T>) -> Result<T, JoinError> {
+        if let Ok(ended) = timeout(TURN_LONG, &mut turn).await {
+            return ended;
+        }
+        self.0.follows.store(false, Relaxed);
+        tracing::error!("the database hangs; verdicts do not need it");
+        turn.await
     }
 
     /// Brings the database up for the last time and closes it, so that it is no older than the floor file.
@@ -282,4 +294,40 @@ fn set_aside(dir: &Path, why: &str) -> Result<(), CacheError> {
     let to = quarantine(dir)?;
     tracing::error!(why, to = %to.display(), "the database was set aside, and is made anew");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn database_that_hangs_does_not_follow_and_follows_when_it_is_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let follower = Follower::new(dir.path().join("db"), Arc::default());
+        let running = tokio::spawn(follower.clone().run(Vec::new()));
+        while !follower.follows() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let ((locked, is_locked), (release, released)) = (mpsc::channel(), mpsc::channel::<()>());
+        let holder = follower.clone();
+        std::thread::spawn(move || {
+            let _hangs = holder.database();
+            locked.send(()).unwrap();
+            let _ = released.recv();
+        });
+        is_locked.recv().unwrap();
+        follower.follow(&Scope { trust: "a".to_owned(), epoch: 1 }, Arc::default());
+        // The clock does not go on by itself while a thread is busy.
+        for _ in 0..2 * TURN_LONG.as_secs() {
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert!(!follower.follows());
+        drop(release);
+        while !follower.follows() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        running.abort();
+    }
 }
