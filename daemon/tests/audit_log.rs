@@ -26,7 +26,9 @@ impl Audited {
         let audit = Audit::new(AuditTo::File(dir.path().join("audit.log")));
         let subscriber = tracing_subscriber::registry().with(audit.layer());
         let _guard = tracing::subscriber::set_default(subscriber);
-        Self { dir, audit, _guard }
+        let audited = Self { dir, audit, _guard };
+        audited.written(); // opened, too
+        audited
     }
 
     fn file(&self) -> PathBuf {
