@@ -121,7 +121,8 @@ pub enum BackupError {
     Floors(#[from] SlotError),
     /// The chains cannot be written; the floors are.
     #[error(
-        "the floors were imported, the chain of a trust cannot be written: import it again, or let tufd fetch it"
+        "the floors were imported, the chain of a trust cannot be written: tufd fetches it when it runs here; or import \
+         into an empty directory"
     )]
     Chain(#[from] ChainError),
 }
@@ -196,21 +197,21 @@ impl Backup {
         self.exported
     }
 
-    /// Puts all of it into a state directory that knows no other floors of its trust domains. Where the directory had
-    /// lost its floors, no verdict is given until every source verified, as without the import.
+    /// Puts all of it into a state directory that knows none of its trust domains. Where the directory had lost its
+    /// floors, no verdict is given until every source verified, as without the import.
     ///
     /// # Errors
     /// [`BackupError`]: floors and chains are as they were. Only after [`BackupError::Chain`] the floors of all trust
-    /// domains are there, and the chains of some: a daemon that starts on it fetches the others, and the same document
-    /// can be imported again.
+    /// domains are there, and the chains of some: a daemon that starts on it fetches the others, and an import again is
+    /// refused.
     pub fn import(&self, dir: &Path) -> Result<(), BackupError> {
         self.trusts.iter().try_for_each(|(domain, kept)| kept.check(domain))?;
         let state = StateDir::open(dir)?;
         let (ledger, found) = Ledger::open(dir)?;
         let before = ledger.pages();
         let known = |(domain, kept): &(&String, &Kept)| {
-            let other = |page: &Page| page.has_floors() && page.floors != kept.page.floors;
-            before.get(*domain).is_some_and(|page| other(page) || page.epoch > kept.page.epoch)
+            let page = before.get(*domain);
+            page.is_some_and(|page| page.has_floors() || page.epoch > kept.page.epoch)
         };
         if let Some((domain, _)) = self.trusts.iter().find(known) {
             return Err(BackupError::Known { dir: dir.to_owned(), domain: domain.clone() });
