@@ -302,6 +302,21 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn what_was_allowed_is_saved_where_a_chain_cannot_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let allowed = Arc::new(Allowed::default());
+        let follower = Follower::new(dir.path().join("db"), Arc::clone(&allowed));
+        let too_large = Arc::from(vec![0; 64 * 1024 * 1024 + 1]);
+        let scope = Scope { trust: "tuf-root.acme.example".into(), epoch: 1 };
+        follower.follow(&scope, Arc::new([(ChainFile::Snapshot, too_large)].into()));
+        allowed.note([7; 32], jiff::Timestamp::UNIX_EPOCH);
+        let (cache, _) = Cache::open(&dir.path().join("db")).unwrap();
+        let mut open = Open { cache, held: BTreeMap::new() };
+        open.bring_up(&follower).unwrap_err();
+        assert!(open.cache.allowed().unwrap().contains_key(&[7; 32]));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn database_that_hangs_does_not_follow_and_follows_when_it_is_back() {
         let dir = tempfile::tempdir().unwrap();
