@@ -37,8 +37,6 @@ pub const REFUSALS_LOG_EVERY: Duration = Duration::from_secs(10);
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// A ping unanswered for this long ends the connection.
 pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection is asked to go after this (GOAWAY; calls under way finish).
-pub const CONNECTION_AGE_MAX: Duration = Duration::from_secs(10 * 60);
 /// Calls at once on one connection.
 pub const STREAMS_MAX: u32 = 32;
 /// Flow-control window of a stream and of a connection, bytes: what one peer can make us hold.
@@ -82,14 +80,14 @@ pub fn incoming<L: Listen>(
     ReceiverStream::new(connections)
 }
 
-/// A tonic server with every limit a local flood meets after the gates; `request_deadline` bounds a call from its
+/// A tonic server with every limit a local flood meets after the gates. Connections have no greatest age: who holds one
+/// holds his own place only, and a call that crosses the GOAWAY of an aged one is lost, which blocks a pull; `request_deadline` bounds a call from its
 /// headers to the head of its response, slow request bodies included.
 pub fn server_limits(request_deadline: Duration) -> Server {
     Server::builder()
         .timeout(request_deadline)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_connection_age(CONNECTION_AGE_MAX)
         .max_concurrent_streams(STREAMS_MAX)
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
