@@ -80,9 +80,9 @@ pub fn incoming<L: Listen>(
     ReceiverStream::new(connections)
 }
 
-/// A tonic server with every limit a local flood meets after the gates. Connections have no greatest age: who holds one
-/// holds his own place only, and a call that crosses the GOAWAY of an aged one is lost, which blocks a pull; `request_deadline` bounds a call from its
-/// headers to the head of its response, slow request bodies included.
+/// A tonic server with every limit a local flood meets after the gates; `request_deadline` bounds a call from its
+/// headers to the head of its response, slow request bodies included. Connections have no greatest age: who holds one
+/// holds no more than his own place, and a call that crosses the GOAWAY of an aged one is lost, which blocks a pull.
 pub fn server_limits(request_deadline: Duration) -> Server {
     Server::builder()
         .timeout(request_deadline)
