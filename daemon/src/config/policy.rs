@@ -81,23 +81,31 @@ impl RawPolicy {
         if let Some((name, _)) = surplus {
             return Err(Wrong::new(key(name), "belongs to mode = \"exempt\" only"));
         }
-        let trust = match (mode, trust) {
-            (Word::Enforce | Word::Warn, trust) => Some(one_trust(at, trust, trusts)?),
-            (Word::Deny | Word::Exempt, Some(_)) => {
-                return Err(Wrong::new(
-                    key("trust"),
-                    "belongs to mode = \"enforce\" or \"warn\" only",
-                ));
+        let mode = match mode {
+            Word::Enforce => {
+                PolicyMode::Rule(Rule::Enforce { trust: one_trust(at, trust, trusts)? })
             }
-            (Word::Deny | Word::Exempt, None) => None,
-        };
-        let mode = match (mode, trust) {
-            (Word::Enforce, Some(trust)) => PolicyMode::Rule(Rule::Enforce { trust }),
-            (Word::Warn, Some(trust)) => PolicyMode::Rule(Rule::Warn { trust }),
-            (Word::Exempt, _) => exempt(at, digests, until, reason)?,
-            (Word::Deny | Word::Enforce | Word::Warn, _) => PolicyMode::Rule(Rule::Deny),
+            Word::Warn => PolicyMode::Rule(Rule::Warn { trust: one_trust(at, trust, trusts)? }),
+            Word::Deny => {
+                no_trust(at, trust.as_ref())?;
+                PolicyMode::Rule(Rule::Deny)
+            }
+            Word::Exempt => {
+                no_trust(at, trust.as_ref())?;
+                exempt(at, digests, until, reason)?
+            }
         };
         Ok(PolicyConfig { images, mode })
+    }
+}
+
+fn no_trust(at: &str, given: Option<&Vec<String>>) -> Result<(), Wrong> {
+    match given {
+        Some(_) => {
+            let problem = "belongs to mode = \"enforce\" or \"warn\" only";
+            Err(Wrong::new(format!("{at}.trust"), problem))
+        }
+        None => Ok(()),
     }
 }
 
