@@ -209,14 +209,7 @@ async fn export_of_no_floors_or_lost_ones_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn time_floor_falls_only_by_the_operators_word() {
-    let mut node = Node::allowing().await;
-    let begin = node.clock.now();
-    node.clock.advance(SignedDuration::from_hours(30));
-    node.publish();
-    assert_eq!(node.refresh().await.error, "");
-    // The clock had run ahead: what is published now expires before the floor.
-    node.clock.set(begin);
-    node.publish();
+    let mut node = below_the_floor().await;
     assert!(node.refresh().await.error.contains("expired"));
     node.restart().await;
     assert!(node.refresh().await.error.contains("expired"), "a restart dropped it");
@@ -239,13 +232,7 @@ async fn time_floor_falls_only_by_the_operators_word() {
 
 #[tokio::test(start_paused = true)]
 async fn time_floor_stands_where_its_reset_cannot_be_written() {
-    let mut node = Node::allowing().await;
-    let begin = node.clock.now();
-    node.clock.advance(SignedDuration::from_hours(30));
-    node.publish();
-    assert_eq!(node.refresh().await.error, "");
-    node.clock.set(begin);
-    node.publish();
+    let mut node = below_the_floor().await;
     let blocks = SLOTS.map(|slot| node.state().join(format!("{slot}.new")));
     blocks.iter().for_each(|block| fs::create_dir(block).unwrap());
     let mut admin = AdminClient::new(node.admin());
@@ -255,6 +242,18 @@ async fn time_floor_stands_where_its_reset_cannot_be_written() {
     assert!(node.refresh().await.error.contains("expired"));
     node.restart().await;
     assert!(node.refresh().await.error.contains("expired"));
+}
+
+/// A node whose clock had run ahead: what is published now expires before the floor.
+async fn below_the_floor() -> Node {
+    let mut node = Node::allowing().await;
+    let begin = node.clock.now();
+    node.clock.advance(SignedDuration::from_hours(30));
+    node.publish();
+    assert_eq!(node.refresh().await.error, "");
+    node.clock.set(begin);
+    node.publish();
+    node
 }
 
 fn export(node: &Node) -> PathBuf {
